@@ -1,0 +1,1 @@
+"""How a run is written down: every key, unit and default, once."""

@@ -1,0 +1,1 @@
+"""The backend, in the order a reading meets it."""
