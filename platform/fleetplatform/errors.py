@@ -1,0 +1,43 @@
+"""The platform's errors.
+
+PlatformError
+├── SettingsError        a setting is missing or impossible
+├── DatabaseError        the database cannot be used as it is
+│   ├── MigrationError   a migration or an SQL function was refused
+│   └── LayoutError      sensor_data exists with another layout
+├── WireError            a body that cannot be read at all
+├── Overloaded           a queue is full; come again later
+└── Unavailable          the database did not take the batch; come again later
+"""
+
+
+class PlatformError(Exception):
+    """Something the platform was asked for cannot be done."""
+
+
+class SettingsError(PlatformError):
+    """A setting is missing or impossible."""
+
+
+class DatabaseError(PlatformError):
+    """The database cannot be used as it is."""
+
+
+class MigrationError(DatabaseError):
+    """A migration or an SQL function was refused."""
+
+
+class LayoutError(DatabaseError):
+    """sensor_data exists with another layout."""
+
+
+class WireError(PlatformError):
+    """A body cannot be read at all; nothing of it was taken."""
+
+
+class Overloaded(PlatformError):  # noqa: N818 - a state, and the field's word for it
+    """A queue is full; nothing of the request was taken."""
+
+
+class Unavailable(PlatformError):  # noqa: N818 - a state, and the field's word for it
+    """The database did not take the batch; whether it was stored is not known."""

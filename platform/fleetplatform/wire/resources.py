@@ -1,0 +1,148 @@
+"""Bodies of the management API, as structs; ids are UUIDs in text, times µs since 1970 in UTC."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from fleetplatform.wire.clock import ClockLaw
+from fleetplatform.wire.device_type import DeviceTypeSpecification
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of request bodies: an unknown member is refused."""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of replies: a reader skips members it does not know."""
+
+
+class NewOrganization(Body, frozen=True, kw_only=True):
+    """POST /v1/organizations, by the operator."""
+
+    name: str
+    parent_id: UUID | None = None
+
+
+class Organization(Reply, frozen=True, kw_only=True):
+    """A new organization with its first API key, shown this once."""
+
+    organization_id: UUID
+    name: str
+    api_key: str
+
+
+class DeviceType(Reply, frozen=True, kw_only=True):
+    """PUT /v1/device-types/{name} answers with the stored version."""
+
+    device_type_id: UUID
+    specification: DeviceTypeSpecification
+
+
+class NewCalibration(Body, frozen=True, kw_only=True):
+    """calibrated = raw × multiplier + offset, from `valid_from_us` on (null: always)."""
+
+    sensor: str
+    multiplier: float
+    offset: float
+    valid_from_us: int | None = None
+
+
+class NewDevice(Body, frozen=True, kw_only=True):
+    """One device of a bulk enrolment; its sensors follow from its type.
+
+    With `gateway` (a serial number of the same organization) the device is spoken for by that
+    gateway and gets no token of its own.
+    """
+
+    serial_number: str
+    device_type: str
+    gateway: str | None = None
+    calibrations: tuple[NewCalibration, ...] = ()
+
+
+class NewDevices(Body, frozen=True, kw_only=True):
+    """POST /v1/devices/bulk: all of them or none."""
+
+    devices: tuple[NewDevice, ...]
+
+
+class EnrolledDevice(Reply, frozen=True, kw_only=True):
+    """A device as enrolled; `sensor_ids` in the order of its type's specification."""
+
+    device_id: UUID
+    token: str | None
+    sensor_ids: tuple[UUID, ...]
+
+
+class EnrolledDevices(Reply, frozen=True, kw_only=True):
+    """The reply to a bulk enrolment, in the order of the request."""
+
+    devices: tuple[EnrolledDevice, ...]
+
+
+class NewAlertRule(Body, frozen=True, kw_only=True):
+    """POST /v1/alert-rules; a null scope means any. Conditions are joined by and."""
+
+    name: str
+    conditions: dict[str, Any]
+    severity: str = "warning"
+    device_type: str | None = None
+    sensor_type: str | None = None
+    sensor_id: UUID | None = None
+
+
+class AlertRule(Reply, frozen=True, kw_only=True):
+    """A stored alert rule."""
+
+    rule_id: UUID
+    name: str
+    conditions: dict[str, Any]
+    severity: str
+    device_type: str | None
+    sensor_type: str | None
+    sensor_id: UUID | None
+
+
+class Alert(Reply, frozen=True, kw_only=True):
+    """One alert of GET /v1/alerts."""
+
+    alert_id: UUID
+    rule_id: UUID
+    sensor_id: UUID
+    device_id: UUID
+    severity: str
+    alert_status: str
+    alert_timestamp_us: int
+    trigger_value: float | None
+    resolved_at_us: int | None
+
+
+class Alerts(Reply, frozen=True, kw_only=True):
+    """GET /v1/alerts, newest first."""
+
+    alerts: tuple[Alert, ...]
+
+
+class Clock(Reply, frozen=True, kw_only=True):
+    """GET /v1/clock, and the body of PUT /v1/clock."""
+
+    law: ClockLaw
+    controllable: bool
+
+
+class Receipt(Reply, frozen=True, kw_only=True):
+    """The reply to POST /v1/readings, sent only after commit."""
+
+    accepted: int
+    duplicates: int
+    rejected_total: int
+    rejected: tuple["RejectedReading", ...] = ()
+
+
+class RejectedReading(Reply, frozen=True, kw_only=True):
+    """One reading that was not taken: its index in the request and why."""
+
+    index: int
+    code: str
+    detail: str
