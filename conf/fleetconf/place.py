@@ -33,7 +33,7 @@ class Place:
 
 @dataclass(frozen=True)
 class By:
-    """Marks a field with a shape of its own: `read(value, place)` makes it or raises ConfigError."""
+    """Marks a field of its own shape: `read(value, place)` makes it, or raises ConfigError."""
 
     read: Callable[[Any, Place], Any]
 
