@@ -1,0 +1,135 @@
+"""Ray, on which the simulator's shards run: a small local cluster, or one that exists already.
+
+A local cluster lies in a temporary folder of its own, because Ray's usual one belongs to the first
+user who came, and is guarded by a token that is generated for it and kept in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from fleetstorm.errors import InfrastructureError
+
+OBJECT_STORE_BYTES = 128 * 2**20
+_LEFTOVER_TIMEOUT_S = 5.0
+
+# Ray's socket paths, 60 characters and more below this folder, must stay under 108.
+_FOLDER_LENGTH_MAX = 20
+_SHORT_TEMPORARY_FOLDER = "/tmp"  # noqa: S108 - mkdtemp makes a private folder in it
+
+_QUIET: Mapping[str, str] = {
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else it copies the working folder, starts workers by uv
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_event_stats": "0",
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_prestart_worker_first_driver": "0",  # a shard is a process of its own; spares would idle
+    "RAY_enable_worker_prestart": "0",
+    "RAY_memory_monitor_refresh_ms": "0",  # it would free memory by killing a shard
+}
+
+_folder: Path | None = None
+_environment_before: dict[str, str | None] = {}
+
+
+def start_cluster(address: str | None, num_cpus: int | None = None) -> None:
+    """Start a local Ray (`address` None), or join the one at `address`; blocks for seconds.
+
+    Raises InfrastructureError. `stop_cluster` undoes it, also after a failure.
+    """
+    global _folder
+    if address is None:
+        _folder = Path(tempfile.mkdtemp(prefix="fsray-", dir=_short_folder()))
+        _set_environment({**_QUIET, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+        options = {
+            "num_cpus": num_cpus,
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "_temp_dir": str(_folder),
+        }
+    else:
+        _set_environment({"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"})
+        options = {"address": address}
+    try:
+        _init(options)
+    except Exception as error:  # Ray raises whatever its parts raise
+        stop_cluster()
+        where = f"Ray at {address} could not be joined" if address else "Ray could not be started"
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InfrastructureError(f"{where}: {reason[0]}") from error
+    except BaseException:
+        stop_cluster()
+        raise
+
+
+def stop_cluster(logs: Path | None = None) -> None:
+    """Leave the cluster; a local one ends with all its processes and files.
+
+    Ray's own logs are copied to the folder `logs` first, if it is given.
+    """
+    global _folder
+    import ray
+
+    ray.shutdown()
+    if _folder is not None:
+        _kill_leftovers(str(_folder))
+        if logs is not None:
+            with contextlib.suppress(OSError, shutil.Error):
+                shutil.copytree(_folder / "session_latest" / "logs", logs, dirs_exist_ok=True)
+        shutil.rmtree(_folder, ignore_errors=True)
+        _folder = None
+    _restore_environment()
+
+
+def _init(options: dict[str, Any]) -> None:
+    import ray
+
+    # Below ERROR it tells users of its own internals: tokens, signal handlers, object stores.
+    ray.init(log_to_driver=False, logging_level="ERROR", **options)
+
+
+def _short_folder() -> str:
+    """The temporary folder if it is short enough for Ray's sockets, else the system's."""
+    configured = tempfile.gettempdir()
+    return configured if len(configured) <= _FOLDER_LENGTH_MAX else _SHORT_TEMPORARY_FOLDER
+
+
+def _kill_leftovers(folder: str) -> None:
+    """Kill what is left below this process of the cluster whose files lie in `folder`."""
+    left = [child for child in psutil.Process().children(recursive=True) if _names(child, folder)]
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=_LEFTOVER_TIMEOUT_S)
+
+
+def _names(process: psutil.Process, folder: str) -> bool:
+    try:
+        return any(folder in argument for argument in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _set_environment(values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        _environment_before.setdefault(name, os.environ.get(name))
+        os.environ[name] = value
+
+
+def _restore_environment() -> None:
+    for name, value in _environment_before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    _environment_before.clear()
