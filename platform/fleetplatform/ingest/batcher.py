@@ -1,0 +1,237 @@
+"""The queue before the database: many requests, one transaction, receipts after commit."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from fleetplatform.database.pool import Pool
+from fleetplatform.errors import Overloaded, Unavailable
+from fleetplatform.ingest.admission import Window, judge
+from fleetplatform.ingest.engines import Engine, make_engine
+from fleetplatform.ingest.submission import Arrivals, Submission, gather
+from fleetplatform.registry.directory import Directory
+from fleetplatform.settings import PlatformSettings
+from fleetplatform.wire.problems import DETAILS, Rejection
+from fleetplatform.wire.resources import Receipt, RejectedReading
+
+REJECTED_LISTED_MAX = 100
+RECOVERY_PAUSE_S = 0.2
+
+_log = structlog.get_logger()
+_Waiting = tuple[Submission, "asyncio.Future[Receipt]"]
+
+
+class Metrics(Protocol):
+    """What the batcher counts; `observe.Metrics` is one."""
+
+    def batch_stored(
+        self, rows: int, duplicates: int, conflicts: int, raised: int, cleared: int, seconds: float
+    ) -> None:
+        """One micro-batch was committed."""
+
+    def readings_refused(self, code: str, count: int) -> None:
+        """Readings were rejected with a code."""
+
+    def queue(self, rows: int) -> None:
+        """So many readings wait or are being stored."""
+
+
+class Batcher:
+    """Closes micro-batches at `max_rows` or `max_wait` and stores them one after another.
+
+    Life: made → start() → submit() … → close(). After close() nothing is taken any more, and
+    whatever was taken has been answered: by a receipt, or by Unavailable.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        pool: Pool,
+        settings: PlatformSettings,
+        clock: Callable[[], int],
+        metrics: Metrics,
+    ) -> None:
+        self._directory = directory
+        self._pool = pool
+        self._limits = settings.ingest
+        self._clock = clock
+        self._metrics = metrics
+        self._engine: Engine = make_engine(settings, directory)
+        self._waiting: deque[_Waiting] = deque()
+        self._rows = 0
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._received_us = 0
+        self._task: asyncio.Task[None] | None = None
+        self._window = Window(
+            round(self._limits.oldest * 1e6), round(self._limits.newest * 1e6)
+        )
+
+    async def start(self) -> None:
+        """Build the engine's state from the database and begin to take readings."""
+        await self._engine.load(self._pool, self._clock())
+        self._task = asyncio.create_task(self._run(), name="batcher")
+
+    def submit(self, submission: Submission) -> "asyncio.Future[Receipt]":
+        """Queue one request; the future's receipt comes after commit.
+
+        Raises Overloaded when the queue is full or closing. The future fails with Unavailable
+        when the database did not take the batch.
+        """
+        full = self._rows + len(submission) > self._limits.queue_rows and self._rows > 0
+        if self._closing or full or len(self._waiting) >= self._limits.queue_requests:
+            raise Overloaded("the queue of readings is full; send again later")
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.append((submission, future))
+        self._rows += len(submission)
+        self._metrics.queue(self._rows)
+        self._arrived.set()
+        return future
+
+    async def close(self) -> None:
+        """Store what has been taken, within `shutdown_timeout`, and refuse the rest."""
+        self._closing = True
+        self._arrived.set()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=self._limits.shutdown_timeout)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for _, future in self._waiting:
+            _fail(future, Unavailable("the platform is shutting down; send again later"))
+        self._waiting.clear()
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            if not self._waiting:
+                if self._closing:
+                    await self._checkpoint()
+                    return
+                self._arrived.clear()
+                continue
+            await self._fill()
+            batch = self._take()
+            try:
+                await self._store(batch)
+            except asyncio.CancelledError:
+                self._refuse(batch, "the platform is shutting down; send again later")
+                raise
+            except Exception as error:  # the loop must outlive whatever a batch brings
+                _log.error("batch not stored", error=repr(error), requests=len(batch))
+                self._refuse(batch, "the database did not take the batch; send again later")
+                await asyncio.sleep(RECOVERY_PAUSE_S)
+
+    async def _fill(self) -> None:
+        """Wait until the micro-batch is full or its first reading has waited long enough."""
+        deadline = time.monotonic() + self._limits.max_wait
+        while self._rows < self._limits.max_rows and not self._closing:
+            rest_s = deadline - time.monotonic()
+            if rest_s <= 0:
+                return
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(rest_s):
+                    await self._arrived.wait()
+            except TimeoutError:
+                self._arrived.set()
+                return
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        rows = 0
+        while self._waiting and (not batch or rows < self._limits.max_rows):
+            batch.append(self._waiting.popleft())
+            rows += len(batch[-1][0])
+        return batch
+
+    async def _store(self, batch: list[_Waiting]) -> None:
+        # One time for the batch, and never one twice: checkpoints order rows by it.
+        self._received_us = max(self._clock(), self._received_us + 1)
+        arrivals = gather([submission for submission, _ in batch], self._received_us)
+        codes = judge(arrivals, self._directory, self._window)
+        began = time.perf_counter()
+        accepted = np.flatnonzero(codes == Rejection.ACCEPTED)
+        async with asyncio.timeout(self._limits.commit_timeout):
+            stored = await self._engine.store(self._pool, arrivals, accepted)
+        self._metrics.batch_stored(
+            len(accepted) - int(stored.duplicate.sum()),
+            int(stored.duplicate.sum()),
+            stored.conflicts,
+            stored.alerts_raised,
+            stored.alerts_cleared,
+            time.perf_counter() - began,
+        )
+        self._answer(batch, arrivals, codes, accepted, stored.duplicate)
+
+    def _answer(
+        self,
+        batch: list[_Waiting],
+        arrivals: Arrivals,
+        codes: NDArray[np.int8],
+        accepted: NDArray[np.intp],
+        duplicate: NDArray[np.bool_],
+    ) -> None:
+        taken = np.bincount(arrivals.request[accepted], minlength=len(batch))
+        doubled = np.bincount(arrivals.request[accepted[duplicate]], minlength=len(batch))
+        rejected = self._rejections(arrivals, codes)
+        for index, (submission, future) in enumerate(batch):
+            self._rows -= len(submission)
+            total, listed = rejected.get(index, (0, ()))
+            receipt = Receipt(
+                accepted=int(taken[index] - doubled[index]),
+                duplicates=int(doubled[index]),
+                rejected_total=total,
+                rejected=listed,
+            )
+            if not future.done():
+                future.set_result(receipt)
+        self._metrics.queue(self._rows)
+
+    def _rejections(
+        self, arrivals: Arrivals, codes: NDArray[np.int8]
+    ) -> dict[int, tuple[int, tuple[RejectedReading, ...]]]:
+        """Of each request with rejections: how many, and the first hundred by name."""
+        refused = np.flatnonzero(codes)
+        if not len(refused):
+            return {}
+        for code, count in zip(*np.unique(codes[refused], return_counts=True), strict=True):
+            self._metrics.readings_refused(Rejection(int(code)).code, int(count))
+        requests, first, counts = np.unique(
+            arrivals.request[refused], return_index=True, return_counts=True
+        )
+        starts = np.searchsorted(arrivals.request, requests)
+        out = {}
+        for request, at, count, start in zip(
+            requests.tolist(), first.tolist(), counts.tolist(), starts.tolist(), strict=True
+        ):
+            listed = refused[at : at + min(count, REJECTED_LISTED_MAX)]
+            out[request] = (count, tuple(_rejected(int(i) - start, codes[i]) for i in listed))
+        return out
+
+    def _refuse(self, batch: list[_Waiting], why: str) -> None:
+        for submission, future in batch:
+            self._rows -= len(submission)
+            _fail(future, Unavailable(why))
+        self._metrics.queue(self._rows)
+
+    async def _checkpoint(self) -> None:
+        try:
+            await self._engine.checkpoint(self._pool)
+        except Exception as error:  # rows are stored; the state is rebuilt from them
+            _log.warning("no checkpoint at shutdown", error=repr(error))
+
+
+def _rejected(index: int, code: np.int8) -> RejectedReading:
+    rejection = Rejection(int(code))
+    return RejectedReading(index=index, code=rejection.code, detail=DETAILS[rejection])
+
+
+def _fail(future: "asyncio.Future[Receipt]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,54 @@
+"""Engines turn admitted readings into rows and alerts, in one transaction; one file each."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from fleetconf import kinds
+from numpy.typing import NDArray
+
+from fleetplatform.database.pool import Pool
+from fleetplatform.errors import SettingsError
+from fleetplatform.ingest.submission import Arrivals
+from fleetplatform.registry.directory import Directory
+from fleetplatform.settings import PlatformSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of the accepted readings of a batch.
+
+    duplicate: bool for each accepted reading, stored before or earlier in the batch · conflicts:
+    how many of these came with another value.
+    """
+
+    duplicate: NDArray[np.bool_]
+    conflicts: int
+    alerts_raised: int
+    alerts_cleared: int
+
+
+class Engine(Protocol):
+    """One lane: batches are stored one after another, and state moves only with a commit."""
+
+    async def load(self, pool: Pool, now_us: int) -> None:
+        """Build the state from the database; `now_us` is virtual time."""
+
+    async def store(
+        self, pool: Pool, arrivals: Arrivals, accepted: NDArray[np.intp]
+    ) -> Stored:
+        """Store the accepted readings; returns after commit. On any error nothing has moved."""
+        ...
+
+    async def checkpoint(self, pool: Pool) -> None:
+        """Write the state down, so that a later `load` is quick."""
+
+
+def make_engine(settings: PlatformSettings, directory: Directory) -> Engine:
+    """The engine of that kind; raises SettingsError for one that does not exist."""
+    found = kinds.find("fleetplatform.ingest.engines")
+    if settings.engine.kind not in found:
+        names = ", ".join(sorted(found))
+        raise SettingsError(f"platform.engine.kind: no engine {settings.engine.kind!r}; use {names}")
+    engine: Engine = found[settings.engine.kind].make(settings, directory)
+    return engine

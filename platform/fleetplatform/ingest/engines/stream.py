@@ -1,0 +1,208 @@
+"""The default engine: numpy stages, binary COPY, state in memory.
+
+Calibrate, judge quality, score, evaluate rules: all on arrays. A reading newer than its sensor's
+newest (the watermark) cannot be stored yet, so only the others are looked up for duplicates; the
+COPY itself is refused only if somebody else wrote, and then the batch is taken again with all
+readings looked up.
+"""
+
+from dataclasses import dataclass
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetplatform import timeseries
+from fleetplatform.alerting import life
+from fleetplatform.alerting.rulebook import Rulebook, Transitions
+from fleetplatform.batch import Rows
+from fleetplatform.database.pool import Pool
+from fleetplatform.ingest import checkpoint
+from fleetplatform.ingest.engines import Stored
+from fleetplatform.ingest.submission import Arrivals
+from fleetplatform.processing.calibration import calibrate
+from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
+from fleetplatform.processing.quality import Quality, judge_range
+from fleetplatform.registry.directory import Directory
+from fleetplatform.settings import PlatformSettings
+from fleetplatform.timeseries.partitions import Partitions
+
+TRIES_MAX = 3
+
+
+def make(settings: PlatformSettings, directory: Directory) -> "StreamEngine":
+    """The engine over that directory."""
+    return StreamEngine(settings, directory)
+
+
+@dataclass(slots=True)
+class _Found:
+    """Positions (in sorted order) that are stored already, and how many had another value."""
+
+    duplicate: NDArray[np.bool_]
+    conflicts: int
+
+
+class StreamEngine:
+    """State: the detector's sums, each sensor's watermark, which alerts are open."""
+
+    def __init__(self, settings: PlatformSettings, directory: Directory) -> None:
+        self._directory = directory
+        self._detector = ThreeSigma()
+        self._rulebook = Rulebook(directory)
+        self._partitions = Partitions()
+        self._watermark_us = np.zeros(0, dtype=np.int64)
+        self._schedule = checkpoint.Schedule(settings.ingest.checkpoint_interval)
+        self._sound = False
+
+    async def load(self, pool: Pool, now_us: int) -> None:
+        """Build the state from the last checkpoint and the rows received since."""
+        self._detector.clear()
+        self._watermark_us = np.zeros(0, dtype=np.int64)
+        self._reserve()
+        since_us = now_us - (HOURS + 1) * HOUR_US
+        async with pool.acquire() as conn, conn.transaction():
+            await checkpoint.load(
+                conn, self._directory, self._detector, self._watermark_us, since_us
+            )
+            await life.load_open(conn, self._rulebook, self._directory)
+        self._sound = True
+
+    def _reserve(self) -> None:
+        count = self._directory.sensor_count
+        self._detector.reserve(count)
+        missing = count - len(self._watermark_us)
+        if missing > 0:
+            fresh = np.full(missing, np.iinfo(np.int64).min, dtype=np.int64)
+            self._watermark_us = np.concatenate([self._watermark_us, fresh])
+        self._rulebook.fresh()
+
+    async def store(self, pool: Pool, arrivals: Arrivals, accepted: NDArray[np.intp]) -> Stored:
+        """Store the accepted readings; on any error the state is built anew before the next."""
+        look_up_all = False
+        for _ in range(TRIES_MAX):
+            if not self._sound:
+                await self.load(pool, arrivals.received_us)
+            self._reserve()
+            self._sound = False
+            try:
+                stored = await self._try(pool, arrivals, accepted, look_up_all)
+            except (asyncpg.UniqueViolationError, asyncpg.SerializationError,
+                    asyncpg.DeadlockDetectedError):
+                look_up_all = True
+                continue
+            self._sound = True
+            return stored
+        raise asyncpg.UniqueViolationError("another writer kept storing the same readings")
+
+    async def _try(
+        self, pool: Pool, arrivals: Arrivals, accepted: NDArray[np.intp], look_up_all: bool
+    ) -> Stored:
+        order = _by_sensor_and_time(arrivals.sensor[accepted], arrivals.t_us[accepted])
+        rows = self._rows(arrivals, accepted[order])
+        await self._partitions.ensure(pool, rows.measured_us, rows.sensor_type)
+        async with pool.acquire() as conn, conn.transaction():
+            found = await self._find_duplicates(conn, rows, look_up_all)
+            fresh = rows.take(~found.duplicate) if found.duplicate.any() else rows
+            transitions = self._evaluate(fresh)
+            if len(fresh):
+                await timeseries.write(conn, fresh)
+            raised, cleared = await life.apply(
+                conn, transitions, self._rulebook, self._directory
+            )
+            if self._schedule.is_due():
+                await checkpoint.save(
+                    conn, self._directory, self._detector, arrivals.received_us
+                )
+        duplicate = np.empty(len(accepted), dtype=np.bool_)
+        duplicate[order] = found.duplicate
+        return Stored(duplicate, found.conflicts, raised, cleared)
+
+    def _rows(self, arrivals: Arrivals, at: NDArray[np.intp]) -> Rows:
+        """The readings as rows, calibrated and judged for range."""
+        directory = self._directory
+        sensor, measured_us = arrivals.sensor[at], arrivals.t_us[at]
+        device = directory.sensor_device[sensor]
+        organization = directory.device_organization[device]
+        value, raw = calibrate(
+            arrivals.raw[at],
+            sensor,
+            measured_us,
+            directory.calibration_from_us,
+            directory.calibration_multiplier,
+            directory.calibration_offset,
+        )
+        return Rows(
+            sensor=sensor,
+            sensor_high=directory.sensor_high[sensor],
+            sensor_low=directory.sensor_low[sensor],
+            device_high=directory.device_high[device],
+            device_low=directory.device_low[device],
+            organization_high=directory.organization_high[organization],
+            organization_low=directory.organization_low[organization],
+            sensor_type=directory.sensor_type[sensor],
+            measured_us=measured_us,
+            value=value,
+            raw=raw,
+            quality=judge_range(value, directory.value_min[sensor], directory.value_max[sensor]),
+            is_anomaly=np.zeros(len(at), dtype=np.bool_),
+            score=np.full(len(at), np.nan),
+            metadata=None if arrivals.metadata is None else arrivals.metadata[at],
+            received_us=arrivals.received_us,
+        )
+
+    async def _find_duplicates(
+        self, conn: asyncpg.Connection, rows: Rows, look_up_all: bool
+    ) -> _Found:
+        sent = np.where(np.isnan(rows.raw), rows.value, rows.raw)
+        again = np.zeros(len(rows), dtype=np.bool_)
+        again[1:] = (np.diff(rows.sensor) == 0) & (np.diff(rows.measured_us) == 0)
+        conflicts = int((sent[1:] != sent[:-1])[again[1:]].sum())
+        suspect = ~again
+        if not look_up_all:
+            suspect &= rows.measured_us <= self._watermark_us[rows.sensor]
+        if suspect.any():
+            at, value = await timeseries.find_stored(conn, rows, np.flatnonzero(suspect))
+            conflicts += int((sent[at] != value).sum())
+            again[at] = True
+        return _Found(again, conflicts)
+
+    def _evaluate(self, rows: Rows) -> Transitions:
+        """Score what came in order, mark what is late, and ask the rules; moves the state."""
+        late = rows.measured_us < self._watermark_us[rows.sensor]
+        if late.any():
+            rows.quality[late] |= np.int16(Quality.LATE)
+            timely = np.flatnonzero(~late)
+            rows.score[timely], rows.is_anomaly[timely] = self._detector.observe(
+                rows.sensor[timely], rows.measured_us[timely], rows.value[timely]
+            )
+        else:
+            rows.score, rows.is_anomaly = self._detector.observe(
+                rows.sensor, rows.measured_us, rows.value
+            )
+        transitions = self._rulebook.evaluate(rows.sensor, rows.measured_us, rows.value, late)
+        if len(rows):
+            last = np.append(np.diff(rows.sensor) != 0, True)
+            newest = rows.sensor[last]
+            self._watermark_us[newest] = np.maximum(
+                self._watermark_us[newest], rows.measured_us[last]
+            )
+        return transitions
+
+    async def checkpoint(self, pool: Pool) -> None:
+        """Write the sums down now."""
+        if self._sound:
+            async with pool.acquire() as conn, conn.transaction():
+                await checkpoint.save(conn, self._directory, self._detector, None)
+
+
+def _by_sensor_and_time(
+    sensor: NDArray[np.int32], measured_us: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    """The stable order by sensor, then time: the earlier arrival of two equal readings first."""
+    if len(sensor) < 2:
+        return np.arange(len(sensor))
+    step = np.diff(sensor)
+    if (step > 0).all():
+        return np.arange(len(sensor))
+    return np.lexsort((measured_us, sensor))
