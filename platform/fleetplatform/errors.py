@@ -6,6 +6,11 @@ PlatformError
 │   ├── MigrationError   a migration or an SQL function was refused
 │   └── LayoutError      sensor_data exists with another layout
 ├── WireError            a body that cannot be read at all
+├── RequestError         what was asked for cannot be done as it was asked
+│   ├── InvalidError     a body says something impossible
+│   ├── ConflictError    it contradicts what is there already
+│   └── NotFoundError    it names something that is not there, or is another tenant's
+├── ApiError             the platform answered a request with a problem, or not at all
 ├── Overloaded           a queue is full; come again later
 └── Unavailable          the database did not take the batch; come again later
 """
@@ -33,6 +38,34 @@ class LayoutError(DatabaseError):
 
 class WireError(PlatformError):
     """A body cannot be read at all; nothing of it was taken."""
+
+
+class RequestError(PlatformError):
+    """What was asked for cannot be done as it was asked."""
+
+
+class InvalidError(RequestError):
+    """A body says something impossible."""
+
+
+class ConflictError(RequestError):
+    """A request contradicts what is there already."""
+
+
+class NotFoundError(RequestError):
+    """A request names something that is not there, or that belongs to another tenant."""
+
+
+class ApiError(PlatformError):
+    """The platform answered a request with a problem; status 0 when it did not answer at all.
+
+    `code` is the stable code of the problem document; the message is one sentence for people.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
 
 
 class Overloaded(PlatformError):  # noqa: N818 - a state, and the field's word for it

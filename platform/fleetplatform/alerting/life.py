@@ -46,10 +46,11 @@ async def _clear(
     rulebook: Rulebook,
     directory: Directory,
 ) -> None:
-    rules = rulebook.rules
+    rules = [rulebook.rules[i] for i in transitions.rule[at]]
     await _queries.clear_alerts(
         conn,
-        rules=[rules[i].rule_id for i in transitions.rule[at]],
+        organizations=[directory.organizations[rule.organization] for rule in rules],
+        rules=[rule.rule_id for rule in rules],
         sensors=[sensor_id(directory, i) for i in transitions.sensor[at]],
         cleared_at=[to_datetime(t) for t in transitions.at_us[at].tolist()],
     )

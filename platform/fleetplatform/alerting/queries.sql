@@ -29,17 +29,19 @@ select organization_id, alert_id, 'resolved', resolved_at, 'ingest'
 from raised
 where resolved_at is not null;
 
--- name: clear_alerts(rules, sensors, cleared_at)!
+-- name: clear_alerts(organizations, rules, sensors, cleared_at)!
 -- Alerts that were open before the batch and that it cleared.
 with given as (
     select *
-    from unnest(:rules::uuid[], :sensors::uuid[], :cleared_at::timestamptz[])
-        as g (rule_id, sensor_id, cleared_at)
+    from unnest(
+        :organizations::uuid[], :rules::uuid[], :sensors::uuid[], :cleared_at::timestamptz[]
+    ) as g (organization_id, rule_id, sensor_id, cleared_at)
 ), cleared as (
     update iot.alerts as a
     set alert_status = 'resolved', resolved_at = g.cleared_at
     from given as g
-    where a.rule_id = g.rule_id
+    where a.organization_id = g.organization_id
+      and a.rule_id = g.rule_id
       and a.sensor_id = g.sensor_id
       and a.alert_status in ('active', 'acknowledged')
     returning a.organization_id, a.alert_id, a.resolved_at
@@ -53,3 +55,29 @@ from cleared;
 select rule_id, sensor_id
 from iot.alerts
 where alert_status in ('active', 'acknowledged');
+
+-- name: add_rule(organization_id, name, conditions, severity, device_type, sensor_type, sensor_id)$
+-- A new alert rule.
+insert into iot.alert_rules (
+    organization_id, name, conditions, severity, device_type, sensor_type, sensor_id
+)
+values (:organization_id, :name, :conditions, :severity, :device_type, :sensor_type, :sensor_id)
+returning rule_id;
+
+-- name: rules(organization_id)
+-- The active rules of one organization.
+select rule_id, name, conditions, severity, device_type, sensor_type, sensor_id
+from iot.alert_rules
+where organization_id = :organization_id and is_active
+order by name;
+
+-- name: alerts(organization_id, alert_status, count)
+-- The newest alerts of one organization, all or those with a status.
+select
+    alert_id, rule_id, sensor_id, device_id, severity, alert_status, alert_timestamp,
+    trigger_value, resolved_at
+from iot.alerts
+where organization_id = :organization_id
+  and (:alert_status::text is null or alert_status = :alert_status::text)
+order by alert_timestamp desc, alert_id desc
+limit :count;

@@ -2,45 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetplatform.alerting.rules import find_conditions
+from fleetplatform.registry.directory import AlertRule, Directory
 from fleetplatform.wire.device_type import SensorType
 
 Floats = NDArray[np.float64]
 Holds = Callable[[Floats], NDArray[np.bool_]]
-
-
-class Rule(Protocol):
-    """What the registry's directory says of a rule; a null scope means any."""
-
-    rule_id: UUID
-    organization: int
-    device_type: str | None
-    sensor_type: int | None
-    sensor_id: UUID | None
-    conditions: dict[str, Any]
-    severity: str
-    is_active: bool
-
-
-class Sensors(Protocol):
-    """What the directory says of sensors and devices, as arrays by index."""
-
-    version: int
-    sensor_count: int
-    alert_rules: Sequence[Any]
-    sensor_device: NDArray[np.int32]
-    sensor_type: NDArray[np.int16]
-    sensor_high: NDArray[np.uint64]
-    sensor_low: NDArray[np.uint64]
-    device_organization: NDArray[np.int32]
-    device_type: NDArray[np.int32]
-    device_type_names: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -63,7 +35,7 @@ class Transitions:
 
 @dataclass(slots=True)
 class _Compiled:
-    rule: Rule
+    rule: AlertRule
     scope: NDArray[np.bool_]
     holds: list[Holds]
 
@@ -75,14 +47,14 @@ class Rulebook:
     and is loaded anew from the database when a batch was not stored.
     """
 
-    def __init__(self, directory: Sensors) -> None:
+    def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._version = -1
         self._compiled: list[_Compiled] = []
         self._open: dict[UUID, NDArray[np.bool_]] = {}
 
     @property
-    def rules(self) -> list[Rule]:
+    def rules(self) -> list[AlertRule]:
         """The active rules, in the order that `Transitions.rule` counts."""
         return [compiled.rule for compiled in self._compiled]
 
@@ -184,7 +156,7 @@ def _edges(
     return hit != before, hit
 
 
-def _compile(rule: Rule, directory: Sensors) -> _Compiled:
+def _compile(rule: AlertRule, directory: Directory) -> _Compiled:
     conditions = find_conditions()
     holds: list[Holds] = []
     for key, limit in rule.conditions.items():
@@ -194,7 +166,7 @@ def _compile(rule: Rule, directory: Sensors) -> _Compiled:
     return _Compiled(rule, _scope(rule, directory), holds)
 
 
-def _scope(rule: Rule, directory: Sensors) -> NDArray[np.bool_]:
+def _scope(rule: AlertRule, directory: Directory) -> NDArray[np.bool_]:
     """Which sensors a rule speaks of."""
     count = directory.sensor_count
     device = directory.sensor_device[:count]

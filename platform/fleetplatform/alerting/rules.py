@@ -3,8 +3,22 @@
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
+from uuid import UUID
+
+import asyncpg
 
 from fleetconf import kinds
+from fleetplatform.database.pool import Pool
+from fleetplatform.database.queries import load
+from fleetplatform.database.tenancy import transaction
+from fleetplatform.errors import ConflictError, InvalidError
+from fleetplatform.wire.device_type import SensorType
+from fleetplatform.wire.resources import AlertRule, NewAlertRule
+
+NAME_MAX = 200
+SEVERITIES = ("info", "warning", "critical")
+
+_queries: Any = load(__file__)
 
 
 def find_conditions() -> dict[str, ModuleType]:
@@ -26,3 +40,75 @@ def check(conditions: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from error
     return checked
+
+
+async def create(pool: Pool, organization: UUID, new: NewAlertRule) -> AlertRule:
+    """Save a rule; raises InvalidError or, for a name that is taken, ConflictError."""
+    conditions, sensor_type = _checked(new)
+    try:
+        async with transaction(pool, organization) as conn:
+            rule_id = await _queries.add_rule(
+                conn,
+                organization_id=organization,
+                name=new.name,
+                conditions=conditions,
+                severity=new.severity,
+                device_type=new.device_type,
+                sensor_type=sensor_type,
+                sensor_id=new.sensor_id,
+            )
+    except asyncpg.UniqueViolationError:
+        raise ConflictError(f"there is a rule {new.name!r} already") from None
+    except asyncpg.ForeignKeyViolationError as error:
+        if "device_type" in (error.constraint_name or ""):
+            raise InvalidError(f"there is no device type {new.device_type!r}") from None
+        raise InvalidError(f"there is no sensor {new.sensor_id}") from None
+    return AlertRule(
+        rule_id=rule_id,
+        name=new.name,
+        conditions=conditions,
+        severity=new.severity,
+        device_type=new.device_type,
+        sensor_type=new.sensor_type,
+        sensor_id=new.sensor_id,
+    )
+
+
+def _checked(new: NewAlertRule) -> tuple[dict[str, Any], int | None]:
+    """The conditions as they will be used, and the code of the sensor type."""
+    if not 1 <= len(new.name) <= NAME_MAX:
+        raise InvalidError(f"name: write 1 to {NAME_MAX} characters")
+    if new.severity not in SEVERITIES:
+        raise InvalidError(f"severity: {new.severity!r} is not one of {', '.join(SEVERITIES)}")
+    try:
+        conditions = check(new.conditions)
+    except ValueError as error:
+        raise InvalidError(f"conditions: {error}") from None
+    if new.sensor_type is None:
+        return conditions, None
+    try:
+        return conditions, int(SensorType.of(new.sensor_type))
+    except KeyError:
+        known = ", ".join(one.label for one in SensorType)
+        raise InvalidError(f"sensor_type: {new.sensor_type!r} is not one of {known}") from None
+
+
+async def list_all(pool: Pool, organization: UUID) -> list[AlertRule]:
+    """The active rules of an organization, in order of name."""
+    async with transaction(pool, organization) as conn:
+        return [
+            AlertRule(
+                rule_id=row["rule_id"],
+                name=row["name"],
+                conditions=row["conditions"],
+                severity=row["severity"],
+                device_type=row["device_type"],
+                sensor_type=_label(row["sensor_type"]),
+                sensor_id=row["sensor_id"],
+            )
+            async for row in _queries.rules(conn, organization_id=organization)
+        ]
+
+
+def _label(code: int | None) -> str | None:
+    return None if code is None else SensorType(code).label

@@ -1,22 +1,13 @@
 """Which readings are taken: each is judged alone, so that none spoils its neighbours."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetplatform.ingest.submission import Arrivals
+from fleetplatform.registry.directory import Directory
 from fleetplatform.wire.problems import Rejection
-
-
-class Directory(Protocol):
-    """What admission reads of the directory, as arrays by index."""
-
-    sensor_device: NDArray[np.int32]
-    sensor_active: NDArray[np.bool_]
-    device_active: NDArray[np.bool_]
-    device_gateway: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +19,31 @@ class Window:
 
 
 def judge(arrivals: Arrivals, directory: Directory, window: Window) -> NDArray[np.int8]:
-    """A code of `Rejection` for each reading; 0 where it is taken. The first reason found counts."""
+    """A code of `Rejection` for each reading; 0 where it is taken. The first reason found counts.
+
+    A sensor of another organization is as unknown as one that does not exist.
+    """
     codes = np.zeros(len(arrivals), dtype=np.int8)
+    if not directory.sensor_count:
+        codes[:] = np.where(arrivals.malformed, Rejection.MALFORMED, Rejection.UNKNOWN_SENSOR)
+        return codes
     known = arrivals.sensor >= 0
     sensor = np.where(known, arrivals.sensor, 0)
-    owner = directory.sensor_device[sensor] if len(directory.sensor_device) else sensor
+    owner = directory.sensor_device[sensor]
+    organization = directory.device_organization
+    known &= organization[owner] == organization[arrivals.device]
     speaks = (owner == arrivals.device) | (directory.device_gateway[owner] == arrivals.device)
     earliest = arrivals.received_us - window.oldest_us
     latest = arrivals.received_us + window.newest_us
     in_window = (arrivals.t_us >= earliest) & (arrivals.t_us <= latest)
+    speaking = directory.device_active[owner] & directory.device_active[arrivals.device]
     reasons = [
         (arrivals.malformed, Rejection.MALFORMED),
         (~known, Rejection.UNKNOWN_SENSOR),
         (~speaks, Rejection.NOT_YOUR_DEVICE),
         (~np.isfinite(arrivals.raw), Rejection.NOT_A_NUMBER),
         (~in_window, Rejection.OUT_OF_WINDOW),
-        (~(directory.device_active[owner] & directory.device_active[arrivals.device]),
-         Rejection.DEVICE_INACTIVE),
+        (~speaking, Rejection.DEVICE_INACTIVE),
         (~directory.sensor_active[sensor], Rejection.SENSOR_INACTIVE),
     ]
     for refused, reason in reasons:

@@ -1,10 +1,11 @@
 """The queue before the database: many requests, one transaction, receipts after commit."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import structlog
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from fleetplatform.database.pool import Pool
 from fleetplatform.errors import Overloaded, Unavailable
 from fleetplatform.ingest.admission import Window, judge
+from fleetplatform.ingest.contact import LastContact
 from fleetplatform.ingest.engines import Engine, make_engine
 from fleetplatform.ingest.submission import Arrivals, Submission, gather
 from fleetplatform.registry.directory import Directory
@@ -22,9 +24,21 @@ from fleetplatform.wire.resources import Receipt, RejectedReading
 
 REJECTED_LISTED_MAX = 100
 RECOVERY_PAUSE_S = 0.2
+REWIND_US = 60_000_000
+"""A clock further behind the last batch than this was set back; less is only many batches."""
+
+_CLOSING = "the platform is shutting down; send again later"
+_NOT_TAKEN = "the database did not take the batch; send again later"
 
 _log = structlog.get_logger()
-_Waiting = tuple[Submission, "asyncio.Future[Receipt]"]
+
+
+class _Waiting(NamedTuple):
+    """One request that waits for its commit; `since_s` on the loop's clock."""
+
+    submission: Submission
+    future: "asyncio.Future[Receipt]"
+    since_s: float
 
 
 class Metrics(Protocol):
@@ -66,44 +80,66 @@ class Batcher:
         self._waiting: deque[_Waiting] = deque()
         self._rows = 0
         self._arrived = asyncio.Event()
+        self._full = asyncio.Event()
+        self._newest: asyncio.Future[Receipt] | None = None
         self._closing = False
         self._received_us = 0
         self._task: asyncio.Task[None] | None = None
-        self._window = Window(
-            round(self._limits.oldest * 1e6), round(self._limits.newest * 1e6)
-        )
+        self._window = Window(round(self._limits.oldest * 1e6), round(self._limits.newest * 1e6))
+        self.contact = LastContact()
+
+    @property
+    def started(self) -> bool:
+        """Whether readings are taken."""
+        return self._task is not None and not self._closing
 
     async def start(self) -> None:
         """Build the engine's state from the database and begin to take readings."""
         await self._engine.load(self._pool, self._clock())
         self._task = asyncio.create_task(self._run(), name="batcher")
 
+    def check_room(self) -> None:
+        """Raise what `submit` would raise for any request, before work is spent on it."""
+        if self._closing or self._task is None:
+            raise Unavailable(_CLOSING if self._closing else "the platform is starting")
+        waits_too_many = len(self._waiting) >= self._limits.queue_requests
+        if waits_too_many or self._rows >= self._limits.queue_rows:
+            raise Overloaded("the queue of readings is full; send again later")
+
     def submit(self, submission: Submission) -> "asyncio.Future[Receipt]":
         """Queue one request; the future's receipt comes after commit.
 
-        Raises Overloaded when the queue is full or closing. The future fails with Unavailable
-        when the database did not take the batch.
+        Raises Overloaded when the queue is full, and Unavailable when it is closing. The future
+        fails with Unavailable when the database did not take the batch.
         """
-        full = self._rows + len(submission) > self._limits.queue_rows and self._rows > 0
-        if self._closing or full or len(self._waiting) >= self._limits.queue_requests:
+        self.check_room()
+        if self._rows and self._rows + len(submission) > self._limits.queue_rows:
             raise Overloaded("the queue of readings is full; send again later")
-        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._waiting.append((submission, future))
+        loop = asyncio.get_running_loop()
+        self._newest = future = loop.create_future()
+        self._waiting.append(_Waiting(submission, future, loop.time()))
         self._rows += len(submission)
         self._metrics.queue(self._rows)
         self._arrived.set()
+        if self._rows >= self._limits.max_rows:
+            self._full.set()
         return future
+
+    async def settle(self) -> None:
+        """Return when every request queued before this call has been answered."""
+        if self._newest is not None:
+            await asyncio.wait([self._newest])
 
     async def close(self) -> None:
         """Store what has been taken, within `shutdown_timeout`, and refuse the rest."""
         self._closing = True
         self._arrived.set()
+        self._full.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=self._limits.shutdown_timeout)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        for _, future in self._waiting:
-            _fail(future, Unavailable("the platform is shutting down; send again later"))
+        self._refuse(list(self._waiting), _CLOSING)
         self._waiting.clear()
 
     async def _run(self) -> None:
@@ -120,54 +156,70 @@ class Batcher:
             try:
                 await self._store(batch)
             except asyncio.CancelledError:
-                self._refuse(batch, "the platform is shutting down; send again later")
+                self._refuse(batch, _CLOSING)
                 raise
             except Exception as error:  # the loop must outlive whatever a batch brings
                 _log.error("batch not stored", error=repr(error), requests=len(batch))
-                self._refuse(batch, "the database did not take the batch; send again later")
+                self._refuse(batch, _NOT_TAKEN)
                 await asyncio.sleep(RECOVERY_PAUSE_S)
 
     async def _fill(self) -> None:
         """Wait until the micro-batch is full or its first reading has waited long enough."""
-        deadline = time.monotonic() + self._limits.max_wait
-        while self._rows < self._limits.max_rows and not self._closing:
-            rest_s = deadline - time.monotonic()
-            if rest_s <= 0:
-                return
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(rest_s):
-                    await self._arrived.wait()
-            except TimeoutError:
-                self._arrived.set()
-                return
+        now_s = asyncio.get_running_loop().time()
+        rest_s = self._waiting[0].since_s + self._limits.max_wait - now_s
+        if rest_s <= 0 or self._rows >= self._limits.max_rows or self._closing:
+            return
+        self._full.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(rest_s):
+                await self._full.wait()
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
         rows = 0
         while self._waiting and (not batch or rows < self._limits.max_rows):
             batch.append(self._waiting.popleft())
-            rows += len(batch[-1][0])
+            rows += len(batch[-1].submission)
         return batch
 
     async def _store(self, batch: list[_Waiting]) -> None:
-        # One time for the batch, and never one twice: checkpoints order rows by it.
-        self._received_us = max(self._clock(), self._received_us + 1)
-        arrivals = gather([submission for submission, _ in batch], self._received_us)
-        codes = judge(arrivals, self._directory, self._window)
-        began = time.perf_counter()
-        accepted = np.flatnonzero(codes == Rejection.ACCEPTED)
+        began_s = time.perf_counter()
         async with asyncio.timeout(self._limits.commit_timeout):
-            stored = await self._engine.store(self._pool, arrivals, accepted)
+            await self._advance_clock()
+            arrivals = gather([one.submission for one in batch], self._received_us)
+            codes = judge(arrivals, self._directory, self._window)
+            accepted = np.flatnonzero(codes == Rejection.ACCEPTED)
+            duplicate = np.zeros(0, dtype=np.bool_)
+            if len(accepted):
+                duplicate = await self._store_accepted(arrivals, accepted, began_s)
+        self._answer(batch, arrivals, codes, accepted, duplicate)
+
+    async def _advance_clock(self) -> None:
+        """The batch's time: never one twice, for checkpoints order rows by it."""
+        now_us = self._clock()
+        if now_us < self._received_us - REWIND_US:
+            await self._engine.load(self._pool, now_us)
+            self._received_us = now_us
+        self._received_us = max(now_us, self._received_us + 1)
+
+    async def _store_accepted(
+        self, arrivals: Arrivals, accepted: NDArray[np.intp], began_s: float
+    ) -> NDArray[np.bool_]:
+        """Commit the accepted readings; which of them were stored before."""
+        stored = await self._engine.store(self._pool, arrivals, accepted)
+        duplicates = int(stored.duplicate.sum())
         self._metrics.batch_stored(
-            len(accepted) - int(stored.duplicate.sum()),
-            int(stored.duplicate.sum()),
+            len(accepted) - duplicates,
+            duplicates,
             stored.conflicts,
             stored.alerts_raised,
             stored.alerts_cleared,
-            time.perf_counter() - began,
+            time.perf_counter() - began_s,
         )
-        self._answer(batch, arrivals, codes, accepted, stored.duplicate)
+        self.contact.note(arrivals.device[accepted], arrivals.received_us)
+        behind = self._directory.sensor_device[arrivals.sensor[accepted]]
+        self.contact.note(behind, arrivals.received_us)
+        return stored.duplicate
 
     def _answer(
         self,
@@ -180,7 +232,7 @@ class Batcher:
         taken = np.bincount(arrivals.request[accepted], minlength=len(batch))
         doubled = np.bincount(arrivals.request[accepted[duplicate]], minlength=len(batch))
         rejected = self._rejections(arrivals, codes)
-        for index, (submission, future) in enumerate(batch):
+        for index, (submission, future, _) in enumerate(batch):
             self._rows -= len(submission)
             total, listed = rejected.get(index, (0, ()))
             receipt = Receipt(
@@ -215,7 +267,7 @@ class Batcher:
         return out
 
     def _refuse(self, batch: list[_Waiting], why: str) -> None:
-        for submission, future in batch:
+        for submission, future, _ in batch:
             self._rows -= len(submission)
             _fail(future, Unavailable(why))
         self._metrics.queue(self._rows)

@@ -7,11 +7,11 @@ database when the state is built again.
 import time
 from typing import Any
 
-import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetplatform.alerting.life import sensor_id
+from fleetplatform.database.pool import Connection
 from fleetplatform.database.queries import load as load_queries
 from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
 from fleetplatform.registry.directory import Directory
@@ -38,15 +38,13 @@ class Schedule:
 
 
 async def save(
-    conn: asyncpg.Connection, directory: Directory, detector: ThreeSigma, received_us: int | None
+    conn: Connection, directory: Directory, detector: ThreeSigma, received_us: int
 ) -> None:
-    """Write the sums of the last 25 hours in the caller's transaction.
+    """Write the sums that have moved since the last save, in the caller's transaction.
 
-    received_us: time of the batch that the sums include; None takes that of the newest row.
+    received_us: time of the batch that the sums include.
     """
-    if received_us is None:
-        return
-    sensor, hour, count, mean, squares = detector.sums(received_us // HOUR_US - HOURS)
+    sensor, hour, count, mean, squares = detector.sums(detector.oldest_moved)
     devices = directory.sensor_device[sensor]
     organizations = directory.device_organization[devices]
     await _queries.save_sums(
@@ -62,17 +60,25 @@ async def save(
 
 
 async def load(
-    conn: asyncpg.Connection,
+    conn: Connection,
     directory: Directory,
     detector: ThreeSigma,
     watermark_us: NDArray[np.int64],
-    since_us: int,
+    now_us: int,
 ) -> None:
-    """Fill sums and watermarks with what was measured since a virtual time."""
+    """Fill sums and watermarks with what was measured in the 25 hours before a virtual time.
+
+    A checkpoint from the future belongs to a time before the clock was set back: rows stored since
+    then look older than it, so the rows alone are believed.
+    """
+    since = to_datetime(max(0, now_us - (HOURS + 1) * HOUR_US))
     received_through = await _queries.load_checkpoint(conn, lane=LANE) or EARLIEST
-    since = to_datetime(since_us)
-    saved = [row async for row in _queries.load_sums(conn, since=since)]
-    _add(saved, directory, detector)
+    if received_through > to_datetime(now_us):
+        received_through = EARLIEST
+    if received_through > EARLIEST:
+        saved = [row async for row in _queries.load_sums(conn, since=since)]
+        _add(saved, directory, detector)
+        detector.settled()
     recent = [
         row
         async for row in _queries.sums_since(
@@ -82,6 +88,8 @@ async def load(
     _add(recent, directory, detector)
     newest = [row async for row in _queries.last_measured(conn, measured_after=since)]
     index = _find([row["sensor_id"] for row in newest], directory)
+    # A sensor may have been enrolled after room was made; its rows are another process's.
+    index[index >= len(watermark_us)] = -1
     measured = np.array([to_us(row["last_measured"]) for row in newest], dtype=np.int64)
     known = index >= 0
     watermark_us[index[known]] = measured[known]

@@ -8,7 +8,7 @@ from unnest(
     :organizations::uuid[], :sensors::uuid[], :hours::timestamptz[], :counts::bigint[],
     :means::float8[], :squares::float8[]
 )
-on conflict (sensor_id, hour_start) do update
+on conflict (organization_id, sensor_id, hour_start) do update
 set reading_count = excluded.reading_count,
     mean_value = excluded.mean_value,
     sum_squared_deviations = excluded.sum_squared_deviations

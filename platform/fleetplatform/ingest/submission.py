@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,10 +71,10 @@ def gather(submissions: Sequence[Submission], received_us: int) -> Arrivals:
     )
 
 
-def _joined(parts: Sequence[Sequence[float] | NDArray[np.generic]], kind: type) -> NDArray[np.generic]:
+def _joined(parts: Sequence[Sequence[float] | NDArray[Any]], kind: type) -> NDArray[Any]:
     """Lists of one or two readings are joined as lists first: an array each would cost more."""
     flat: list[float] = []
-    arrays: list[NDArray[np.generic]] = []
+    arrays: list[NDArray[Any]] = []
     for part in parts:
         if isinstance(part, np.ndarray):
             if flat:

@@ -4,6 +4,8 @@ from enum import IntEnum
 
 import msgspec
 
+from fleetconf.units import Duration
+
 
 class SensorType(IntEnum):
     """The catalogue's codes, as they stand in `sensor_data.sensor_type`; a code is never reused."""
@@ -46,7 +48,7 @@ class SensorSpecification(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     min: float
     max: float
     resolution: float
-    interval: float
+    interval: Duration
 
 
 class DeviceTypeSpecification(

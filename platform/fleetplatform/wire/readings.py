@@ -5,10 +5,11 @@ A UUID is two unsigned 64-bit integers, high and low, so that columns of ids are
 
 import json
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -98,12 +99,9 @@ def decode_arrow(body: bytes, readings_max: int) -> ArrowReadings:
     A null value becomes NaN and a null time zero, so that admission rejects that reading alone.
     """
     try:
-        table = pa.ipc.open_stream(body).read_all().combine_chunks()
+        table = _read_arrow(body, readings_max)
     except (pa.ArrowException, OSError, EOFError) as error:
         raise WireError(f"the body is not an Arrow stream: {error}") from error
-    if table.num_rows > readings_max:
-        raise WireError(f"{table.num_rows} readings in one body; at most {readings_max} are taken")
-    _check_schema(table.schema)
     ids = _column(table, "sensor_id").fill_null(bytes(16))
     pairs = np.frombuffer(ids.buffers()[1] or b"", dtype=">u8").reshape(-1, 2)
     pairs = pairs[ids.offset : ids.offset + len(ids)]
@@ -119,7 +117,44 @@ def decode_arrow(body: bytes, readings_max: int) -> ArrowReadings:
     )
 
 
+def _read_arrow(body: bytes, readings_max: int) -> pa.Table:
+    """The body as one table. What came from outside is not believed before it is validated."""
+    for message in pa.ipc.MessageReader.open_stream(body):
+        if message.type == "record batch" and _is_compressed(message.metadata.to_pybytes()):
+            raise WireError("the Arrow buffers are compressed: compress the body, which is limited")
+    reader = pa.ipc.open_stream(body)
+    _check_schema(reader.schema)
+    batches = []
+    count = 0
+    for batch in reader:
+        count += batch.num_rows
+        _check_count(count, readings_max)
+        batch.validate(full=True)
+        batches.append(batch)
+    return pa.Table.from_batches(batches, reader.schema).combine_chunks()
+
+
+def _is_compressed(metadata: bytes) -> bool:
+    """Whether a message's flatbuffer says so (Message.header → RecordBatch.compression)."""
+    message = struct.unpack_from("<I", metadata)[0]
+    at = message + _slot(metadata, message, 2)
+    batch = at + struct.unpack_from("<I", metadata, at)[0]
+    return _slot(metadata, batch, 3) > 0
+
+
+def _slot(buffer: bytes, table: int, index: int) -> int:
+    """Where a flatbuffer table has a field, from the table's start; 0 where it has none."""
+    vtable = table - struct.unpack_from("<i", buffer, table)[0]
+    size = struct.unpack_from("<H", buffer, vtable)[0]
+    at = 4 + 2 * index
+    return int(struct.unpack_from("<H", buffer, vtable + at)[0]) if at < size else 0
+
+
 def _check_schema(schema: pa.Schema) -> None:
+    if unknown := set(schema.names) - {*ARROW_SCHEMA.names, "m"}:
+        raise WireError(f"unknown columns: {', '.join(sorted(unknown))}; use sensor_id, t, v and m")
+    if len(set(schema.names)) < len(schema.names):
+        raise WireError("two columns have the same name")
     for field in ARROW_SCHEMA:
         found = schema.field(field.name).type if field.name in schema.names else None
         if found != field.type:
@@ -135,7 +170,7 @@ def _column(table: pa.Table, name: str) -> pa.Array:
 
 class _Reading(msgspec.Struct):
     sensor: str
-    t: int
+    t: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
     v: float
     m: msgspec.Raw | None = None
 
@@ -164,12 +199,12 @@ def decode_json(body: bytes, readings_max: int) -> JsonReadings:
     """
     try:
         readings = _decoder.decode(body).readings
-    except msgspec.MsgspecError:
+        metadata = None
+        if any(r.m is not None for r in readings):
+            metadata = [None if r.m is None else bytes(r.m).decode() for r in readings]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _decode_leniently(body, readings_max)
     _check_count(len(readings), readings_max)
-    metadata = None
-    if any(r.m is not None for r in readings):
-        metadata = [None if r.m is None else bytes(r.m).decode() for r in readings]
     return JsonReadings(
         sensors=[r.sensor for r in readings],
         t_us=[r.t for r in readings],
@@ -186,7 +221,7 @@ def _check_count(count: int, readings_max: int) -> None:
 def _decode_leniently(body: bytes, readings_max: int) -> JsonReadings:
     try:
         # The standard library's parser, for it alone takes NaN and Infinity.
-        document = json.loads(body)
+        document = json.loads(body, parse_int=_parse_int)
     except (ValueError, RecursionError) as error:
         raise WireError(f"the body is not JSON: {error}") from error
     readings = document.get("readings") if isinstance(document, dict) else None
@@ -218,10 +253,48 @@ def _parse(reading: Any) -> tuple[str, int, float, str | None] | None:
         return None
     if metadata is not None and not isinstance(metadata, dict):
         return None
-    text = None if metadata is None else msgspec.json.encode(metadata).decode()
+    try:
+        text = None if metadata is None else json.dumps(metadata, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
     # A null or a text such as "NaN" is a value that is not a number, not a malformed reading.
     number = _as_float(value) if isinstance(value, int | float) else math.nan
     return sensor, t_us, number, text
+
+
+def check_metadata(
+    metadata: list[str | None] | None, size_max: int
+) -> tuple[list[str | None] | None, tuple[int, ...]]:
+    """Metadata as it can be stored, and the indexes of readings whose metadata cannot be.
+
+    A text must be a JSON object of at most `size_max` bytes, without the character NUL.
+    """
+    if metadata is None:
+        return None, ()
+    bad = tuple(
+        index
+        for index, text in enumerate(metadata)
+        if text is not None and not _is_storable(text, size_max)
+    )
+    kept = [None if text == "null" else text for text in metadata]
+    for index in bad:
+        kept[index] = None
+    return kept, bad
+
+
+def _is_storable(text: str, size_max: int) -> bool:
+    try:
+        encoded = text.encode()
+        if len(encoded) > size_max or "\\u0000" in text:
+            return False
+        return text == "null" or isinstance(msgspec.json.decode(encoded), dict)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return False
+
+
+def _parse_int(text: str) -> int | float:
+    """An integer of any length; beyond what a float can hold it is an infinity."""
+    return int(text) if len(text) <= _DIGITS_MAX else math.copysign(math.inf, -text.startswith("-"))
 
 
 def _as_float(value: float) -> float:
@@ -245,9 +318,9 @@ def parse_time(t: Any) -> int | None:
             return None
         if instant.tzinfo is None:
             return None
-        seconds = (instant - _EPOCH).total_seconds()
-        return round(seconds * 1_000_000)
+        return (instant - _EPOCH) // timedelta(microseconds=1)
     return None
 
 
+_DIGITS_MAX = 400
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -81,6 +81,21 @@ class EnrolledDevices(Reply, frozen=True, kw_only=True):
     devices: tuple[EnrolledDevice, ...]
 
 
+class Device(Reply, frozen=True, kw_only=True):
+    """A device as GET /v1/devices shows it; `last_seen_us` is virtual time, null before any."""
+
+    device_id: UUID
+    serial_number: str
+    device_status: str
+    last_seen_us: int | None
+
+
+class Devices(Reply, frozen=True, kw_only=True):
+    """GET /v1/devices?serial=…: one device or none."""
+
+    devices: tuple[Device, ...]
+
+
 class NewAlertRule(Body, frozen=True, kw_only=True):
     """POST /v1/alert-rules; a null scope means any. Conditions are joined by and."""
 
@@ -102,6 +117,12 @@ class AlertRule(Reply, frozen=True, kw_only=True):
     device_type: str | None
     sensor_type: str | None
     sensor_id: UUID | None
+
+
+class AlertRules(Reply, frozen=True, kw_only=True):
+    """GET /v1/alert-rules, in order of name."""
+
+    alert_rules: tuple[AlertRule, ...]
 
 
 class Alert(Reply, frozen=True, kw_only=True):
@@ -128,7 +149,7 @@ class Clock(Reply, frozen=True, kw_only=True):
     """GET /v1/clock, and the body of PUT /v1/clock."""
 
     law: ClockLaw
-    controllable: bool
+    controllable: bool = True
 
 
 class Receipt(Reply, frozen=True, kw_only=True):

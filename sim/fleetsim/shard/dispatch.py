@@ -20,19 +20,24 @@ _TICK_S = 0.02
 class Settled(NamedTuple):
     """A request with its final outcome; times on the wall clock in µs.
 
-    first_sent_us: when its oldest reading was first sent · answered_us: when the answer came.
+    first_sent_us: when its oldest reading was first sent · answered_us: when the answer came ·
+    unanswered: how many of its oldest readings were in an earlier try whose answer never came, so
+    that they may be stored even if this one was rejected.
     """
 
     pieces: list[Piece]
     outcome: Taken | Refused
     first_sent_us: int
     answered_us: int
+    unanswered: int
 
 
 class Sender:
     """One device or gateway: idle → ready → sending → idle, or pausing → ready after a failure."""
 
-    __slots__ = ("attempt", "body_max", "buffer", "busy", "first_sent_us", "index", "uncertain")
+    __slots__ = (
+        "attempt", "body_max", "buffer", "busy", "first_sent_us", "index", "unanswered", "uncertain"
+    )  # fmt: skip
 
     def __init__(self, index: int, buffer: Buffer, body_max: int) -> None:
         self.index = index
@@ -42,6 +47,7 @@ class Sender:
         self.attempt = 0
         self.first_sent_us = 0
         self.uncertain = 0  # how many of the readings held may be stored already
+        self.unanswered = 0  # of these, how many because an answer never came
 
 
 class Dispatcher:
@@ -151,9 +157,11 @@ class Dispatcher:
         uncertain_before = sender.uncertain
         # Should this task be cancelled while it waits, all that was sent is uncertain.
         sender.uncertain = max(uncertain_before, size)
-        outcome = await self._transport.send(lane, sender.index, pieces)
+        outcome = _believe(await self._transport.send(lane, sender.index, pieces), size)
         if isinstance(outcome, Again):
-            if not outcome.uncertain:
+            if outcome.uncertain:
+                sender.unanswered = max(sender.unanswered, size)
+            else:
                 sender.uncertain = uncertain_before
             self._try_again(sender, outcome)
         elif _is_cut_short(outcome, size):
@@ -166,9 +174,13 @@ class Dispatcher:
 
     def _settle(self, sender: Sender, size: int, outcome: Taken | Refused) -> None:
         pieces = sender.buffer.settle(size)
-        self._settled.append(Settled(pieces, outcome, sender.first_sent_us, wall_now_us()))
+        unanswered = min(size, sender.unanswered)
+        self._settled.append(
+            Settled(pieces, outcome, sender.first_sent_us, wall_now_us(), unanswered)
+        )
         sender.first_sent_us = sender.attempt = 0
         sender.uncertain = max(0, sender.uncertain - size)
+        sender.unanswered -= unanswered
         if not sender.uncertain:
             sender.body_max = self._body_readings
         if sender.buffer.size:
@@ -198,6 +210,25 @@ class Dispatcher:
     def _check(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
+
+
+def _believe(outcome: Outcome, size: int) -> Outcome:
+    """The outcome, unless it is a receipt that cannot be for these readings: no answer then."""
+    if not isinstance(outcome, Taken):
+        return outcome
+    receipt = outcome.receipt
+    taken, rejected = receipt.accepted + receipt.duplicates, receipt.rejected
+    adds_up = taken + receipt.rejected_total == size
+    if adds_up and not receipt.rejected_total and not rejected and receipt.accepted >= 0 <= taken:
+        return outcome
+    indexes = {reading.index for reading in rejected if 0 <= reading.index < size}
+    named = len(indexes) == len(rejected) <= receipt.rejected_total
+    all_named = len(rejected) == receipt.rejected_total
+    open_ended = len(rejected) >= REJECTIONS_LISTED_MAX or taken == 0
+    positive = min(receipt.accepted, receipt.duplicates, receipt.rejected_total) >= 0
+    if adds_up and positive and named and (all_named or open_ended):
+        return outcome
+    return Again(uncertain=True)
 
 
 def _is_cut_short(outcome: Outcome, size: int) -> bool:

@@ -6,6 +6,7 @@ a hundred times as much a request.
 """
 
 import asyncio
+from typing import cast
 from urllib.parse import urlsplit
 
 from fleetsim.errors import ResponseError, TransportError
@@ -32,8 +33,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is ready for a request."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's, which Ray runs actors on where it is installed, is a Transport by shape only.
+        self._transport = cast(asyncio.Transport, transport)
         self.open = True
 
     def exchange(self, request: bytes, timeout_s: float) -> asyncio.Future[Reply]:

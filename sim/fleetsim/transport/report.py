@@ -12,14 +12,16 @@ class Report:
     """What a group of senders has to report at one slot; sorted by sender, then by time.
 
     sensor: int32, local index in the shard · tick: int64 · t_us: int64 µs since 1970, virtual ·
-    raw: float64 as the sensor sends it · intended_us: the slot on the wall clock, when all of
-    this should leave · `texts` is room for a transport that writes each reading as text, once.
+    raw: float64 as the sensor sends it · hashes: uint64, the ledger's, taken before anything is
+    encoded · intended_us: the slot on the wall clock, when all of this should leave · `texts` is
+    room for a transport that writes each reading as text, once.
     """
 
     sensor: NDArray[np.int32]
     tick: NDArray[np.int64]
     t_us: NDArray[np.int64]
     raw: NDArray[np.float64]
+    hashes: NDArray[np.uint64]
     intended_us: int
     texts: list[str] | None = field(default=None, repr=False)
 

@@ -1,10 +1,10 @@
 """When a refused or unanswered request is tried again."""
 
+import numpy as np
+
 from fleetconf.units import Duration, Share
 from fleetsim.draws import Purpose, uniform
 from fleetsim.settings import Settings
-
-import numpy as np
 
 _DRAWS_PER_BLOCK = 1024
 

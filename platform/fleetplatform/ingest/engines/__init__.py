@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from fleetconf import kinds
 from numpy.typing import NDArray
 
+from fleetconf import kinds
 from fleetplatform.database.pool import Pool
 from fleetplatform.errors import SettingsError
 from fleetplatform.ingest.submission import Arrivals
@@ -52,3 +52,15 @@ def make_engine(settings: PlatformSettings, directory: Directory) -> Engine:
         raise SettingsError(f"platform.engine.kind: no engine {settings.engine.kind!r}; use {names}")
     engine: Engine = found[settings.engine.kind].make(settings, directory)
     return engine
+
+
+def by_sensor_and_time(
+    sensor: NDArray[np.int32], measured_us: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    """The stable order by sensor, then time: the earlier arrival of two equal readings first."""
+    if len(sensor) < 2:
+        return np.arange(len(sensor))
+    step = np.diff(sensor)
+    if (step > 0).all():
+        return np.arange(len(sensor))
+    return np.lexsort((measured_us, sensor))

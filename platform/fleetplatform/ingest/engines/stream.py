@@ -18,10 +18,10 @@ from fleetplatform.alerting.rulebook import Rulebook, Transitions
 from fleetplatform.batch import Rows
 from fleetplatform.database.pool import Pool
 from fleetplatform.ingest import checkpoint
-from fleetplatform.ingest.engines import Stored
+from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.processing.calibration import calibrate
-from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
+from fleetplatform.processing.detectors.three_sigma import ThreeSigma
 from fleetplatform.processing.quality import Quality, judge_range
 from fleetplatform.registry.directory import Directory
 from fleetplatform.settings import PlatformSettings
@@ -53,17 +53,18 @@ class StreamEngine:
         self._partitions = Partitions()
         self._watermark_us = np.zeros(0, dtype=np.int64)
         self._schedule = checkpoint.Schedule(settings.ingest.checkpoint_interval)
+        self._received_us = 0
         self._sound = False
 
     async def load(self, pool: Pool, now_us: int) -> None:
         """Build the state from the last checkpoint and the rows received since."""
         self._detector.clear()
         self._watermark_us = np.zeros(0, dtype=np.int64)
+        self._received_us = 0
         self._reserve()
-        since_us = now_us - (HOURS + 1) * HOUR_US
         async with pool.acquire() as conn, conn.transaction():
             await checkpoint.load(
-                conn, self._directory, self._detector, self._watermark_us, since_us
+                conn, self._directory, self._detector, self._watermark_us, now_us
             )
             await life.load_open(conn, self._rulebook, self._directory)
         self._sound = True
@@ -98,7 +99,7 @@ class StreamEngine:
     async def _try(
         self, pool: Pool, arrivals: Arrivals, accepted: NDArray[np.intp], look_up_all: bool
     ) -> Stored:
-        order = _by_sensor_and_time(arrivals.sensor[accepted], arrivals.t_us[accepted])
+        order = by_sensor_and_time(arrivals.sensor[accepted], arrivals.t_us[accepted])
         rows = self._rows(arrivals, accepted[order])
         await self._partitions.ensure(pool, rows.measured_us, rows.sensor_type)
         async with pool.acquire() as conn, conn.transaction():
@@ -110,10 +111,14 @@ class StreamEngine:
             raised, cleared = await life.apply(
                 conn, transitions, self._rulebook, self._directory
             )
-            if self._schedule.is_due():
+            saves = self._schedule.is_due()
+            if saves:
                 await checkpoint.save(
                     conn, self._directory, self._detector, arrivals.received_us
                 )
+        if saves:
+            self._detector.settled()
+        self._received_us = arrivals.received_us
         duplicate = np.empty(len(accepted), dtype=np.bool_)
         duplicate[order] = found.duplicate
         return Stored(duplicate, found.conflicts, raised, cleared)
@@ -191,18 +196,7 @@ class StreamEngine:
 
     async def checkpoint(self, pool: Pool) -> None:
         """Write the sums down now."""
-        if self._sound:
+        if self._sound and self._received_us:
             async with pool.acquire() as conn, conn.transaction():
-                await checkpoint.save(conn, self._directory, self._detector, None)
-
-
-def _by_sensor_and_time(
-    sensor: NDArray[np.int32], measured_us: NDArray[np.int64]
-) -> NDArray[np.intp]:
-    """The stable order by sensor, then time: the earlier arrival of two equal readings first."""
-    if len(sensor) < 2:
-        return np.arange(len(sensor))
-    step = np.diff(sensor)
-    if (step > 0).all():
-        return np.arange(len(sensor))
-    return np.lexsort((measured_us, sensor))
+                await checkpoint.save(conn, self._directory, self._detector, self._received_us)
+            self._detector.settled()

@@ -22,13 +22,15 @@ RELATIVE_TOLERANCE = 1e-9
 
 _SLOTS = HOURS + 1
 _NEVER = -1
+_LATEST = np.iinfo(np.int32).max
 
 
 class ThreeSigma:
     """The baselines of all sensors; grows with `reserve`, moves with `observe`.
 
     Not safe for use by two batches at once: whoever owns it lets one batch through at a time and
-    builds it anew if that batch was not stored.
+    builds it anew if that batch was not stored. `oldest_moved` is the oldest hour that readings
+    were taken into since `settled` was called.
     """
 
     def __init__(self) -> None:
@@ -36,12 +38,17 @@ class ThreeSigma:
 
     def clear(self) -> None:
         """Forget everything."""
+        self.oldest_moved = _LATEST
         self._hour = np.full((0, _SLOTS), _NEVER, dtype=np.int32)
         self._count = np.zeros((0, _SLOTS))
         self._mean = np.zeros((0, _SLOTS))
         self._squares = np.zeros((0, _SLOTS))
         self._baseline_hour = np.full(0, _NEVER, dtype=np.int32)
         self._baseline = np.zeros((0, 3))
+
+    def settled(self) -> None:
+        """Say that the sums have been written down."""
+        self.oldest_moved = _LATEST
 
     def reserve(self, sensors: int) -> None:
         """Make room for sensors 0 … sensors − 1."""
@@ -111,6 +118,8 @@ class ThreeSigma:
         self, sensor: Sensors, hour: NDArray[np.int32], count: Floats, mean: Floats, squares: Floats
     ) -> None:
         """Merge sums of some sensors' hours; each (sensor, hour) occurs once."""
+        if len(hour):
+            self.oldest_moved = min(self.oldest_moved, int(hour.min()))
         slot = hour % _SLOTS
         present = self._hour[sensor, slot] == hour
         newer = self._hour[sensor, slot] < hour

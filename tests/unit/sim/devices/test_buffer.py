@@ -1,15 +1,16 @@
 """A sender's buffer: order, bounds, and what may be dropped."""
 
 import numpy as np
-from fleetsim.devices.buffer import Buffer
-from fleetsim.transport.report import Piece, Report, count
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fleetsim.devices.buffer import Buffer
+from fleetsim.transport.report import Piece, Report, count
 
 
 def _report(first: int, size: int) -> Report:
     ticks = np.arange(first, first + size, dtype=np.int64)
-    return Report(np.zeros(size, np.int32), ticks, ticks * 1000, ticks / 2, intended_us=0)
+    return Report(np.zeros(size, np.int32), ticks, ticks * 1000, ticks / 2, ticks.view(np.uint64), intended_us=0)
 
 
 def _piece(first: int, size: int) -> Piece:

@@ -1,0 +1,137 @@
+"""The driver's door to the database: everything a run needs there, made or found."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import asyncpg
+
+from fleetplatform.database import clock
+from fleetplatform.database.address import (
+    database_of,
+    reach,
+    server_of,
+    with_database,
+    with_login,
+    with_option,
+)
+from fleetplatform.database.migrate import migrate
+from fleetplatform.database.queries import load
+from fleetplatform.database.roles import LOGINS, MIGRATOR, OWNER, SERVICES, ensure_roles
+from fleetplatform.errors import DatabaseError
+from fleetplatform.settings import PlatformSettings
+from fleetplatform.timeseries.layouts import make_storage
+
+OLDEST_VERSION = 18
+MAINTENANCE_DATABASE = "postgres"
+DATABASE = "fleetstorm"
+CONNECT_TIMEOUT_S = 10.0
+
+_queries: Any = load(clock.__file__)
+
+
+@dataclass(frozen=True)
+class PreparedDatabase:
+    """A database as the platform needs it.
+
+    urls: database role (iot_ingest, iot_worker, iot_api) → its URL · owner_url: sees every row of
+    every tenant · postgres: the server's version, such as "18.1".
+    """
+
+    urls: dict[str, str]
+    owner_url: str
+    postgres: str
+    fsync: bool
+    full_page_writes: bool
+    synchronous_commit: str
+
+
+async def prepare_database(url: str, settings: PlatformSettings) -> PreparedDatabase:
+    """Make roles, database, schema, storage and clock, or find them made; safe to call twice.
+
+    `url` is an administrator's. The database named there is used; where that is `postgres`, one
+    of our own beside it. Raises DatabaseError (LayoutError, MigrationError) with one sentence,
+    and SettingsError for a layout or an index that does not exist.
+    """
+    async with _connected(url) as conn:
+        server = await _queries.server(conn)
+        _check_version(server, url)
+        await _queries.lock(conn, key=DATABASE)
+        with _privileged(server["login"], url):
+            passwords = await ensure_roles(conn, url)
+            database = await _ensure_database(conn, url, server)
+    logins = {name: with_login(url, name, passwords[name], database) for name in LOGINS}
+    async with _connected(logins[MIGRATOR]) as conn:
+        await _queries.lock(conn, key=DATABASE)
+        await migrate(conn, _with_sslmode(logins[MIGRATOR], server["ssl"]))
+        await make_storage(conn, settings.layout)
+        await clock.create(conn, settings.clock.controllable)
+    return PreparedDatabase(
+        urls={name: logins[name] for name in SERVICES},
+        owner_url=with_database(url, database) if server["is_superuser"] else logins[MIGRATOR],
+        postgres=server["version"].split()[0],
+        fsync=server["fsync"],
+        full_page_writes=server["full_page_writes"],
+        synchronous_commit=server["synchronous_commit"],
+    )
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    async with reach(url):
+        conn = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+    try:
+        yield conn
+    finally:
+        await conn.close()
+
+
+def _check_version(server: Mapping[str, Any], url: str) -> None:
+    if server["version_number"] < OLDEST_VERSION * 10_000:
+        raise DatabaseError(
+            f"PostgreSQL at {server_of(url)} is version {server['version']};"
+            f" Fleetstorm needs {OLDEST_VERSION} or newer"
+        )
+
+
+@contextmanager
+def _privileged(login: str, url: str) -> Iterator[None]:
+    """Around what an administrator does: a privilege that is missing gets its sentence."""
+    try:
+        yield
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DatabaseError(
+            f"the user {login} of PostgreSQL at {server_of(url)} may not prepare the database"
+            f" ({error}): give a superuser in platform.database.url, or a user with CREATEROLE,"
+            " CREATEDB and BYPASSRLS"
+        ) from error
+
+
+async def _ensure_database(conn: asyncpg.Connection, url: str, server: Mapping[str, Any]) -> str:
+    """The name of the platform's database, there and open to its roles alone."""
+    if not server["is_superuser"]:
+        await conn.execute(f"grant {OWNER} to current_user with inherit false, set true")
+    logins = ", ".join(LOGINS)
+    name = database_of(url)
+    if name != MAINTENANCE_DATABASE:
+        quoted = await _queries.role_statement(conn, template="%I", name=name, verifier=None)
+        await conn.execute(f"grant create on database {quoted} to {OWNER}")
+        await conn.execute(f"grant connect on database {quoted} to {logins}")
+        return name
+    if not await _queries.has_database(conn, name=DATABASE):
+        await conn.execute(
+            f"create database {DATABASE} owner {OWNER} template template0 encoding 'UTF8'"
+        )
+        await conn.execute(f"revoke all on database {DATABASE} from public")
+        await conn.execute(f"grant connect on database {DATABASE} to current_user, {logins}")
+    return DATABASE
+
+
+def _with_sslmode(url: str, ssl: bool) -> str:
+    """The URL for a client that, told nothing, insists on TLS."""
+    if dict(parse_qsl(urlsplit(url).query)).get("sslmode") in ("disable", "require", "verify-ca",
+                                                                "verify-full"):
+        return url
+    return with_option(url, "sslmode", "require" if ssl else "disable")

@@ -1,0 +1,130 @@
+"""A typed client of the management API, for drivers and scripts."""
+
+import asyncio
+import http.client
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from fleetplatform.errors import ApiError
+from fleetplatform.wire.clock import ClockLaw
+from fleetplatform.wire.device_type import DeviceTypeSpecification
+from fleetplatform.wire.problems import Problem
+from fleetplatform.wire.resources import (
+    AlertRule,
+    Alerts,
+    Clock,
+    Device,
+    Devices,
+    DeviceType,
+    EnrolledDevices,
+    NewAlertRule,
+    NewDevices,
+    NewOrganization,
+    Organization,
+)
+
+__all__ = ["ApiError", "Client"]
+
+TIMEOUT_S = 120.0
+
+_T = TypeVar("_T")
+
+
+class Client:
+    """Speaks with one token; every method raises ApiError. A connection is opened a request.
+
+    Made → used as `async with Client(url, token) as client`.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._timeout_s = timeout_s
+        self._parts = urlsplit(self.url)
+        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
+            raise ApiError(0, "bad_url", f"cannot speak to {url!r}: write http://host:port")
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is open between two requests."""
+
+    async def create_organization(self, name: str) -> Organization:
+        """A new tenant with its first API key; with the operator's token."""
+        body = NewOrganization(name=name)
+        return await self._send("POST", "/v1/organizations", body, Organization)
+
+    async def put_device_type(self, specification: DeviceTypeSpecification) -> DeviceType:
+        """Store a device type; with the operator's token."""
+        path = f"/v1/device-types/{quote(specification.name, safe='')}"
+        return await self._send("PUT", path, specification, DeviceType)
+
+    async def enrol(self, new: NewDevices) -> EnrolledDevices:
+        """Enrol devices, all or none; with an organization's API key."""
+        return await self._send("POST", "/v1/devices/bulk", new, EnrolledDevices)
+
+    async def find_device(self, serial_number: str) -> Device | None:
+        """The organization's device with a serial number."""
+        query = urlencode({"serial": serial_number})
+        found = await self._send("GET", f"/v1/devices?{query}", None, Devices)
+        return found.devices[0] if found.devices else None
+
+    async def create_alert_rule(self, new: NewAlertRule) -> AlertRule:
+        """Save an alert rule; with an organization's API key."""
+        return await self._send("POST", "/v1/alert-rules", new, AlertRule)
+
+    async def alerts(self, *, status: str | None = None, limit: int | None = None) -> Alerts:
+        """The newest alerts of the organization, all or those with a status."""
+        asked = {"status": status, "limit": limit}
+        query = urlencode({key: value for key, value in asked.items() if value is not None})
+        return await self._send("GET", f"/v1/alerts?{query}", None, Alerts)
+
+    async def clock(self) -> Clock:
+        """The law of virtual time."""
+        return await self._send("GET", "/v1/clock", None, Clock)
+
+    async def set_clock(self, law: ClockLaw) -> Clock:
+        """Change the law of virtual time; with the operator's token."""
+        return await self._send("PUT", "/v1/clock", Clock(law=law), Clock)
+
+    async def _send(self, method: str, path: str, body: Any, kind: type[_T]) -> _T:
+        content = b"" if body is None else msgspec.json.encode(body)
+        status, answer = await asyncio.to_thread(self._exchange, method, path, content)
+        if status >= 400:
+            raise _problem(status, answer, f"{method} {path.partition('?')[0]}")
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except msgspec.MsgspecError as error:
+            message = f"{self.url} does not answer as a platform does: {error}"
+            raise ApiError(status, "bad_answer", message) from None
+
+    def _exchange(self, method: str, path: str, content: bytes) -> tuple[int, bytes]:
+        """One request on a connection of its own; runs in a thread."""
+        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+        connection = kinds[self._parts.scheme](
+            self._parts.hostname or "", self._parts.port, timeout=self._timeout_s
+        )
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        try:
+            connection.request(method, self._parts.path + path, content, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            message = f"the platform at {self.url} does not answer: {reason}"
+            raise ApiError(0, "no_answer", message) from error
+        finally:
+            connection.close()
+
+
+def _problem(status: int, answer: bytes, what: str) -> ApiError:
+    """The problem document as an error; any other body as its first words."""
+    try:
+        problem = msgspec.json.decode(answer, type=Problem)
+    except msgspec.MsgspecError:
+        text = answer[:200].decode("utf-8", "replace")
+        return ApiError(status, "unknown", f"{what} was answered with {status}: {text}")
+    return ApiError(status, problem.code, f"{what}: {problem.detail or problem.title}")

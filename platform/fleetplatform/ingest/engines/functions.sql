@@ -1,0 +1,115 @@
+-- The source document's per-reading function, made right: offset and history of calibrations, sums
+-- over whole hours, a duplicate that changes nothing.
+
+create or replace function iot.process_sensor_data(
+    sensor_uuid uuid, measured_at timestamptz, sent_value double precision, metadata jsonb,
+    received timestamptz, out duplicate boolean, out conflict boolean, out raised integer,
+    out cleared integer
+)
+language plpgsql
+security definer
+set search_path = iot, pg_temp
+as $$
+declare
+    sensor iot.sensors;
+    type_name text;
+    factor double precision := 1;
+    addend double precision := 0;
+    processed double precision;
+    quality smallint := 0;
+    newest timestamptz;
+    is_late boolean;
+    hour_start timestamptz := date_trunc('hour', measured_at, 'UTC');
+    reading_count bigint;
+    mean double precision;
+    deviation double precision;
+    distance double precision;
+    rounding double precision;
+    score double precision;
+    anomaly boolean := false;
+    stored_value double precision;
+begin
+    raised := 0;
+    cleared := 0;
+    select s.* into strict sensor from iot.sensors as s where s.sensor_id = sensor_uuid;
+    select t.name into strict type_name
+    from iot.devices as d
+    join iot.device_types as t using (device_type_id)
+    where d.organization_id = sensor.organization_id and d.device_id = sensor.device_id;
+
+    select coalesce(raw_value, measurement_value) into stored_value
+    from iot.sensor_data
+    where sensor_id = sensor_uuid
+      and measurement_timestamp = measured_at
+      and sensor_type = sensor.sensor_type;
+    duplicate := found;
+    conflict := found and stored_value is distinct from sent_value;
+    if duplicate then
+        return;
+    end if;
+
+    select c.multiplier, c.offset_value into factor, addend
+    from iot.sensor_calibrations as c
+    where c.organization_id = sensor.organization_id
+      and c.sensor_id = sensor_uuid
+      and c.valid_from <= measured_at
+    order by c.valid_from desc, c.revision desc
+    limit 1;
+    factor := coalesce(factor, 1);
+    addend := coalesce(addend, 0);
+    processed := case when factor = 1 and addend = 0 then sent_value
+                      else sent_value * factor + addend end;
+
+    if processed < sensor.value_min or processed > sensor.value_max then
+        quality := quality | 1::smallint;
+    end if;
+    select measurement_timestamp into newest
+    from iot.sensor_data
+    where sensor_id = sensor_uuid and sensor_type = sensor.sensor_type
+    order by measurement_timestamp desc
+    limit 1;
+    is_late := coalesce(measured_at < newest, false);
+    if is_late then
+        quality := quality | 16::smallint;
+    else
+        select count(*), avg(measurement_value), stddev_samp(measurement_value)
+        into reading_count, mean, deviation
+        from iot.sensor_data
+        where sensor_id = sensor_uuid
+          and sensor_type = sensor.sensor_type
+          and measurement_timestamp >= hour_start - interval '24 hours'
+          and measurement_timestamp < hour_start
+          and data_quality & 16 = 0;
+        if reading_count >= 30 then
+            distance := abs(processed - mean);
+            rounding := 1e-9 * greatest(1, abs(mean));
+            score := case when deviation > rounding then least(distance / deviation, 5) else 0 end;
+            anomaly := distance > 3 * deviation and distance > rounding;
+        end if;
+    end if;
+
+    insert into iot.sensor_data (
+        sensor_id, device_id, organization_id, sensor_type, measurement_timestamp, received_at,
+        measurement_value, raw_value, data_quality, is_anomaly, anomaly_score, measurement_metadata
+    )
+    values (
+        sensor_uuid, sensor.device_id, sensor.organization_id, sensor.sensor_type, measured_at,
+        received, processed,
+        case when factor = 1 and addend = 0 then null else sent_value end,
+        quality, anomaly, score, metadata
+    );
+    select c.raised, c.cleared into raised, cleared
+    from iot.check_alert_rules(sensor, type_name, measured_at, processed, is_late) as c;
+end;
+$$;
+
+comment on function iot.process_sensor_data(
+    uuid, timestamptz, double precision, jsonb, timestamptz
+) is 'Stores one admitted reading and raises its alerts; scans 24 hours of raw rows each time.';
+
+revoke execute on function iot.process_sensor_data(
+    uuid, timestamptz, double precision, jsonb, timestamptz
+) from public;
+grant execute on function iot.process_sensor_data(
+    uuid, timestamptz, double precision, jsonb, timestamptz
+) to iot_ingest;

@@ -1,0 +1,85 @@
+"""The baseline: the document's function made right, called for each reading.
+
+The database does everything, one reading at a time, and scans 24 hours of raw rows for each. It
+keeps no state of its own, so nothing has to be rebuilt. A batch is one transaction all the same.
+"""
+
+from typing import Any
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetplatform.alerting.life import sensor_id
+from fleetplatform.database.pool import Pool
+from fleetplatform.database.queries import load
+from fleetplatform.ingest.engines import Stored, by_sensor_and_time
+from fleetplatform.ingest.submission import Arrivals
+from fleetplatform.registry.directory import Directory
+from fleetplatform.settings import PlatformSettings
+from fleetplatform.timeseries.instants import to_datetime
+from fleetplatform.timeseries.partitions import Partitions
+
+TRIES_MAX = 3
+
+_queries: Any = load(__file__)
+
+
+def make(settings: PlatformSettings, directory: Directory) -> "RowEngine":
+    """The engine over that directory."""
+    return RowEngine(directory)
+
+
+class RowEngine:
+    """Stateless: every question is asked of the tables."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._partitions = Partitions()
+
+    async def load(self, pool: Pool, now_us: int) -> None:
+        """There is no state to build."""
+
+    async def checkpoint(self, pool: Pool) -> None:
+        """There is no state to write down."""
+
+    async def store(self, pool: Pool, arrivals: Arrivals, accepted: NDArray[np.intp]) -> Stored:
+        """Store the accepted readings one by one, in measurement order of each sensor."""
+        order = by_sensor_and_time(arrivals.sensor[accepted], arrivals.t_us[accepted])
+        at = accepted[order]
+        types = self._directory.sensor_type[arrivals.sensor[at]]
+        await self._partitions.ensure(pool, arrivals.t_us[at], types)
+        rows = await self._process(pool, arrivals, at)
+        duplicate = np.empty(len(accepted), dtype=np.bool_)
+        duplicate[order] = [row["duplicate"] for row in rows]
+        return Stored(
+            duplicate=duplicate,
+            conflicts=sum(row["conflict"] for row in rows),
+            alerts_raised=sum(row["raised"] for row in rows),
+            alerts_cleared=sum(row["cleared"] for row in rows),
+        )
+
+    async def _process(self, pool: Pool, arrivals: Arrivals, at: NDArray[np.intp]) -> list[Any]:
+        metadata = [None] * len(at) if arrivals.metadata is None else arrivals.metadata[at].tolist()
+        sensors = [sensor_id(self._directory, i) for i in arrivals.sensor[at].tolist()]
+        measured = [to_datetime(t) for t in arrivals.t_us[at].tolist()]
+        for attempt in range(TRIES_MAX):
+            try:
+                async with pool.acquire() as conn, conn.transaction():
+                    found = _queries.process(
+                        conn,
+                        sensors=sensors,
+                        measured=measured,
+                        sent_values=arrivals.raw[at].tolist(),
+                        metadata=metadata,
+                        received=to_datetime(arrivals.received_us),
+                    )
+                    return [row async for row in found]
+            except (
+                asyncpg.UniqueViolationError,
+                asyncpg.SerializationError,
+                asyncpg.DeadlockDetectedError,
+            ):
+                if attempt == TRIES_MAX - 1:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")

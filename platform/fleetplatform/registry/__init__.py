@@ -1,0 +1,5 @@
+"""Who exists and whose it is: organizations, device types, devices, sensors, credentials.
+
+Owns the registry's tables, one file a noun, and `directory.Directory`, all of it as arrays that
+`ingest` and `alerting` read. Called by `api`, `device_api` and `ingest`; calls `database`.
+"""

@@ -1,0 +1,176 @@
+"""What changed in the registry since a revision, read in one snapshot as columns."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetplatform.database.pool import Pool
+from fleetplatform.database.queries import load
+from fleetplatform.registry.calibrations import ALWAYS_US, NEVER_US
+from fleetplatform.registry.identifiers import Halves, split
+
+_queries: Any = load(__file__)
+
+_EPOCH_2000_US = 946_684_800_000_000
+_DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """n devices: ids in halves; `type_ids` are the types that occur, `type_at` says which."""
+
+    high: Halves
+    low: Halves
+    organization_high: Halves
+    organization_low: Halves
+    gateway_high: Halves
+    gateway_low: Halves
+    type_ids: list[UUID]
+    type_at: NDArray[np.intp]
+    active: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Sensors:
+    """n sensors, those of one device side by side."""
+
+    high: Halves
+    low: Halves
+    device_high: Halves
+    device_low: Halves
+    sensor_type: NDArray[np.int16]
+    value_min: NDArray[np.float64]
+    value_max: NDArray[np.float64]
+    active: NDArray[np.bool_]
+    names: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCalibrations:
+    """n calibrations, the oldest revision first."""
+
+    sensor_high: Halves
+    sensor_low: Halves
+    from_us: NDArray[np.int64]
+    multiplier: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """n tokens by their SHA-256."""
+
+    digests: list[bytes]
+    device_high: Halves
+    device_low: Halves
+    revoked: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Everything newer than a revision, up to `revision`."""
+
+    revision: int
+    device_types: list[tuple[UUID, str]]
+    devices: Devices
+    sensors: Sensors
+    calibrations: NewCalibrations
+    credentials: Credentials
+    alert_rules: list[Any]
+
+
+async def read(pool: Pool, seen: int) -> Changes | None:
+    """What is newer than a revision; None when no newer one was ever given out."""
+    async with (
+        pool.acquire() as conn,
+        conn.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        if await _queries.latest_revision(conn) <= seen:
+            return None
+        types = [row async for row in _queries.changed_device_types(conn, seen=seen)]
+        rules = [row async for row in _queries.changed_alert_rules(conn, seen=seen)]
+        devices = await _queries.changed_devices(conn, seen=seen)
+        sensors = await _queries.changed_sensors(conn, seen=seen)
+        calibrations = await _queries.changed_calibrations(conn, seen=seen)
+        credentials = await _queries.changed_credentials(conn, seen=seen)
+    packed = (devices, sensors, calibrations, credentials)
+    return Changes(
+        revision=max([seen, *(row["revision"] for row in (*types, *rules, *packed))]),
+        device_types=[(row["device_type_id"], row["name"]) for row in types],
+        devices=_devices(devices),
+        sensors=_sensors(sensors),
+        calibrations=_calibrations(calibrations),
+        credentials=_credentials(credentials),
+        alert_rules=rules,
+    )
+
+
+def _devices(row: Any) -> Devices:
+    high, low = split(row["ids"])
+    organization_high, organization_low = split(row["organizations"])
+    gateway_high, gateway_low = split(row["gateways"])
+    types, type_at = np.unique(_column(row["types"], "V16"), return_inverse=True)
+    return Devices(
+        high=high,
+        low=low,
+        organization_high=organization_high,
+        organization_low=organization_low,
+        gateway_high=gateway_high,
+        gateway_low=gateway_low,
+        type_ids=[UUID(bytes=one.tobytes()) for one in types],
+        type_at=type_at,
+        active=_column(row["active"], "?"),
+    )
+
+
+def _sensors(row: Any) -> Sensors:
+    high, low = split(row["ids"])
+    device_high, device_low = split(row["devices"])
+    return Sensors(
+        high=high,
+        low=low,
+        device_high=device_high,
+        device_low=device_low,
+        sensor_type=_column(row["types"], ">i2").astype(np.int16),
+        value_min=_column(row["minima"], ">f8").astype(np.float64),
+        value_max=_column(row["maxima"], ">f8").astype(np.float64),
+        active=_column(row["active"], "?"),
+        names=row["names"],
+    )
+
+
+def _calibrations(row: Any) -> NewCalibrations:
+    high, low = split(row["sensors"])
+    return NewCalibrations(
+        sensor_high=high,
+        sensor_low=low,
+        from_us=_times_us(row["valid_from"]),
+        multiplier=_column(row["multipliers"], ">f8").astype(np.float64),
+        offset=_column(row["offsets"], ">f8").astype(np.float64),
+    )
+
+
+def _credentials(row: Any) -> Credentials:
+    packed: bytes = row["digests"]
+    high, low = split(row["devices"])
+    starts = range(0, len(packed), _DIGEST_BYTES)
+    return Credentials(
+        digests=[packed[start : start + _DIGEST_BYTES] for start in starts],
+        device_high=high,
+        device_low=low,
+        revoked=_column(row["revoked"], "?"),
+    )
+
+
+def _times_us(packed: bytes) -> NDArray[np.int64]:
+    """PostgreSQL's µs since 2000 as µs since 1970; its infinities as ALWAYS_US and NEVER_US."""
+    times: NDArray[np.int64] = _column(packed, ">i8").astype(np.int64)
+    times[(times != ALWAYS_US) & (times != NEVER_US)] += _EPOCH_2000_US
+    return times
+
+
+def _column(packed: bytes, kind: str) -> Any:
+    return np.frombuffer(packed, dtype=kind)

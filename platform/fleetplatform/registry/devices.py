@@ -1,0 +1,143 @@
+"""Devices: enrolment of many at once, and when each was last heard of."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from fleetplatform.database.pool import Connection, Pool
+from fleetplatform.database.queries import load
+from fleetplatform.database.tenancy import transaction
+from fleetplatform.errors import ConflictError, InvalidError
+from fleetplatform.registry import credentials, device_types, sensors
+from fleetplatform.registry.device_types import KnownType
+from fleetplatform.timeseries.instants import to_us
+from fleetplatform.wire.resources import Device, EnrolledDevice, EnrolledDevices, NewDevice
+
+SERIAL_MAX = 200
+LISTED_MAX = 5
+
+_queries: Any = load(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What will be enrolled: one entry a device; `sensor_ids` as its type orders them."""
+
+    devices: Sequence[NewDevice]
+    device_ids: list[UUID]
+    types: list[KnownType]
+    gateways: list[UUID | None]
+    sensor_ids: list[list[UUID]]
+
+
+async def enrol(pool: Pool, organization: UUID, new: Sequence[NewDevice]) -> EnrolledDevices:
+    """Enrol all of the devices with their sensors, calibrations and tokens, or none.
+
+    Raises InvalidError for an unknown device type, gateway or sensor, and ConflictError for a
+    serial number that is taken.
+    """
+    _check_serials(new)
+    try:
+        async with transaction(pool, organization) as conn:
+            plan = await _plan(conn, organization, new)
+            await _queries.add_devices(
+                conn,
+                organization_id=organization,
+                device_ids=plan.device_ids,
+                types=[one.device_type_id for one in plan.types],
+                serials=[one.serial_number for one in new],
+                gateways=plan.gateways,
+            )
+            await sensors.add(conn, organization, plan.device_ids, plan.types, plan.sensor_ids)
+            await sensors.calibrate(conn, organization, new, plan.types, plan.sensor_ids)
+            speakers = zip(plan.device_ids, plan.gateways, strict=True)
+            tokens = await credentials.add(
+                conn, organization, [one for one, gateway in speakers if gateway is None]
+            )
+    except asyncpg.UniqueViolationError:
+        raise ConflictError("a serial number was enrolled by somebody else meanwhile") from None
+    enrolled = zip(plan.device_ids, plan.sensor_ids, strict=True)
+    return EnrolledDevices(
+        devices=tuple(
+            EnrolledDevice(device_id=one, token=tokens.get(one), sensor_ids=tuple(ids))
+            for one, ids in enrolled
+        )
+    )
+
+
+def _check_serials(new: Sequence[NewDevice]) -> None:
+    serials = Counter(one.serial_number for one in new)
+    repeated = [serial for serial, count in serials.items() if count > 1]
+    if repeated:
+        raise ConflictError(f"given more than once: serial number {_list(repeated)}")
+    wrong = [serial for serial in serials if not 1 <= len(serial) <= SERIAL_MAX or "\0" in serial]
+    if wrong:
+        raise InvalidError(f"a serial number has 1 to {SERIAL_MAX} characters, not {_list(wrong)}")
+
+
+async def _plan(conn: Connection, organization: UUID, new: Sequence[NewDevice]) -> _Plan:
+    known = await device_types.find(conn, [one.device_type for one in new])
+    missing = {one.device_type for one in new} - known.keys()
+    if missing:
+        raise InvalidError(f"there is no device type {_list(sorted(missing))}")
+    types = [known[one.device_type] for one in new]
+    total = len(new) + sum(len(one.sensors) for one in types)
+    ids = iter(await _queries.new_ids(conn, count=total) or ())
+    device_ids = list(islice(ids, len(new)))
+    here = {one.serial_number: i for one, i in zip(new, device_ids, strict=True)}
+    wanted = {one.gateway for one in new if one.gateway is not None}
+    found = {
+        row["serial_number"]: row["device_id"]
+        async for row in _queries.find_serials(
+            conn, organization_id=organization, serials=sorted(here.keys() | wanted)
+        )
+    }
+    taken = sorted(here.keys() & found.keys())
+    if taken:
+        raise ConflictError(f"already enrolled: serial number {_list(taken)}")
+    gateways = _gateways(new, found | here)
+    sensor_ids = [list(islice(ids, len(one.sensors))) for one in types]
+    return _Plan(new, device_ids, types, gateways, sensor_ids)
+
+
+def _gateways(new: Sequence[NewDevice], known: dict[str, UUID]) -> list[UUID | None]:
+    missing = {one.gateway for one in new if one.gateway is not None} - known.keys()
+    if missing:
+        raise InvalidError(f"there is no gateway with serial number {_list(sorted(missing))}")
+    own = [one.serial_number for one in new if one.gateway == one.serial_number]
+    if own:
+        raise InvalidError(f"a device cannot be its own gateway: {_list(own)}")
+    return [None if one.gateway is None else known[one.gateway] for one in new]
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED_MAX} more" if len(names) > LISTED_MAX else ""
+    return ", ".join(f'"{name}"' for name in names[:LISTED_MAX]) + more
+
+
+async def find(pool: Pool, organization: UUID, serial: str) -> list[Device]:
+    """The organization's device with a serial number, if there is one."""
+    async with transaction(pool, organization) as conn:
+        return [
+            Device(
+                device_id=row["device_id"],
+                serial_number=row["serial_number"],
+                device_status=row["device_status"],
+                last_seen_us=row["last_seen_at"] and to_us(row["last_seen_at"]),
+            )
+            async for row in _queries.find_serials(
+                conn, organization_id=organization, serials=[serial]
+            )
+        ]
+
+
+async def record_contact(pool: Pool, device_ids: list[UUID], seen_at: list[datetime]) -> None:
+    """Note when each of some devices was last heard of, in one statement."""
+    async with pool.acquire() as conn, conn.transaction():
+        await _queries.record_contact(conn, device_ids=device_ids, seen_at=seen_at)

@@ -1,0 +1,85 @@
+"""The role ingest: devices send readings, the database gets them."""
+
+import asyncio
+from uuid import UUID
+
+import structlog
+
+from fleetplatform.device_api.http import DeviceApi
+from fleetplatform.device_api.login import Login
+from fleetplatform.ingest.batcher import Batcher
+from fleetplatform.registry import devices
+from fleetplatform.registry.directory import Directory
+from fleetplatform.registry.freshness import Freshness
+from fleetplatform.roles.part import DATABASE_ROLES, App, Shared
+from fleetplatform.timeseries.instants import to_datetime
+
+ROLE = "ingest"
+CONTACT_INTERVAL_S = 30.0
+CONTACT_ROWS_MAX = 5_000
+
+_log = structlog.get_logger()
+
+
+class IngestRole:
+    """The way of a reading from the network to a commit."""
+
+    def __init__(self, shared: Shared) -> None:
+        settings = shared.settings
+        self._pool = shared.pools[ROLE]
+        self._directory = Directory()
+        url = settings.database_urls[DATABASE_ROLES[ROLE]]
+        self._freshness = Freshness(self._directory, self._pool, url)
+        self._batcher = Batcher(
+            self._directory, self._pool, settings.platform, shared.clock.now_us, shared.metrics
+        )
+        login = Login(self._directory, self._freshness)
+        api = DeviceApi(self._directory, login, self._batcher, settings.platform.ingest)
+        self.routes: dict[str, App] = {"/v1/readings": api}
+        self._contact: asyncio.Task[None] | None = None
+        shared.settle.append(self._batcher.settle)
+
+    async def start(self) -> None:
+        """Load the directory and the engine's state, and take readings."""
+        await self._freshness.start()
+        await self._batcher.start()
+        self._contact = asyncio.create_task(self._record_contact(), name="contact")
+
+    def is_ready(self) -> bool:
+        """Whether readings are taken."""
+        return self._freshness.loaded and self._batcher.started
+
+    async def drain(self) -> None:
+        """Commit or refuse every reading in flight."""
+        await self._batcher.close()
+
+    async def close(self) -> None:
+        """Stop the jobs beside the way of a reading."""
+        if self._contact is not None:
+            self._contact.cancel()
+            await asyncio.gather(self._contact, return_exceptions=True)
+            await self._write_contact()
+        await self._freshness.close()
+
+    async def _record_contact(self) -> None:
+        while True:
+            await asyncio.sleep(CONTACT_INTERVAL_S)
+            await self._write_contact()
+
+    async def _write_contact(self) -> None:
+        """Write down which devices were heard of; what cannot be written waits for its next turn."""
+        device, seen_us = self._batcher.contact.take()
+        high, low = self._directory.device_high[device], self._directory.device_low[device]
+        for start in range(0, len(device), CONTACT_ROWS_MAX):
+            rows = slice(start, start + CONTACT_ROWS_MAX)
+            halves = zip(high[rows].tolist(), low[rows].tolist(), strict=True)
+            try:
+                await devices.record_contact(
+                    self._pool,
+                    [UUID(int=h << 64 | n) for h, n in halves],
+                    [to_datetime(us) for us in seen_us[rows].tolist()],
+                )
+            except Exception as error:  # a detail for people; readings go on without it
+                _log.warning("last contact not written", error=repr(error))
+                self._batcher.contact.give_back(device[start:], seen_us[start:])
+                return

@@ -1,0 +1,100 @@
+"""The HTTP server of a process: Granian inside the process's own event loop."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from fleetplatform.errors import SettingsError
+from fleetplatform.settings import ProcessSettings
+
+BACKLOG = 4096
+FLUSH_TIMEOUT_S = 5.0
+START_TIMEOUT_S = 10.0
+_HEAD_AND_BUFFER_BYTES = 512 * 1024
+
+_App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+
+class HttpServer:
+    """Made (the port is checked) → start() → stop()."""
+
+    def __init__(self, settings: ProcessSettings) -> None:
+        self._host = settings.host
+        self._port = _free_port(settings.host, settings.port)
+        self._backpressure = settings.platform.ingest.queue_requests
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._server: Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    async def start(self, app: _App) -> "asyncio.Task[None]":
+        """Listen; the task ends when the server has ended."""
+        self._server = Server(
+            self._counted(app),
+            address=self._host,
+            port=self._port,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(max_buffer_size=_HEAD_AND_BUFFER_BYTES),
+            websockets=False,
+            backlog=BACKLOG,
+            backpressure=self._backpressure,
+            log_enabled=False,
+        )
+        self._task = asyncio.create_task(self._server.serve(), name="http")
+        return self._task
+
+    def _counted(self, app: _App) -> _App:
+        async def counted(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            self._in_flight += 1
+            self._idle.clear()
+            try:
+                await app(scope, receive, send)
+            finally:
+                self._in_flight -= 1
+                if not self._in_flight:
+                    self._idle.set()
+
+        return counted
+
+    async def stop(self) -> None:
+        """Close when every request in flight has its answer, within FLUSH_TIMEOUT_S."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                await self._idle.wait()
+        if self._server is not None and self._task is not None:
+            self._server.stop()
+            await asyncio.wait([self._task], timeout=FLUSH_TIMEOUT_S)
+
+
+def _free_port(host: str, port: int) -> int:
+    """The port, or a free one for 0; raises SettingsError when it cannot be listened on.
+
+    Granian shares a port with whoever listens there already, so it has to be asked before.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        reason = "the port is taken by another program" if taken else error.strerror or str(error)
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {reason}; set platform.host and platform.port"
+        ) from error

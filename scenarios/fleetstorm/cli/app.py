@@ -1,0 +1,165 @@
+"""The list of commands, and the way out: every error one sentence, and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from fleetstorm.errors import FleetstormError, Interrupted, UsageError
+
+_HELP = "Drive a simulated IoT fleet against a real backend, and prove what the backend kept."
+_EPILOGUE = """Examples:
+
+    fleetstorm run scenario=smoke
+    fleetstorm run scenario=steady fleet.devices=5000 load.rate=20k/s duration=2m
+    fleetstorm run scenario=ramp --multirun fleet.devices=1000,5000 transport=http_json,http_arrow
+    fleetstorm run scenario=mine --config-dir my_scenarios --cfg job
+    fleetstorm serve platform.port=8080
+    fleetstorm list scenarios
+    fleetstorm report results/2026-06-01/smoke/*
+
+Exit codes: 0 pass · 1 a bar or the verification failed · 2 wrong usage or configuration · 3 void:
+the generator was the limit · 5 infrastructure failed to start · 130 interrupted.
+--debug shows where an error came from.
+"""
+
+app = App(
+    name="fleetstorm",
+    help=_HELP,
+    help_epilogue=_EPILOGUE,
+    help_format="plaintext",
+    version_flags=["--version"],
+    help_flags=["--help", "-h"],
+    group_commands=Group("Commands", sort_key=0),
+)
+
+ConfigDir = Annotated[
+    Path | None, Parameter(help="a folder of your own with scenario/*.yaml in it")
+]
+
+
+@app.command
+def run(
+    *overrides: Annotated[str, Parameter(help="key=value, such as scenario=smoke duration=2m")],
+    multirun: Annotated[
+        bool, Parameter(negative=(), help="values joined by commas make a run for each")
+    ] = False,
+    cfg: Annotated[
+        Literal["job"] | None, Parameter(help="print the composed configuration and stop")
+    ] = None,
+    config_dir: ConfigDir = None,
+) -> int:
+    """Run a scenario to its verdict.
+
+    Every key is overridden by its plain name: fleetstorm run scenario=steady fleet.devices=5000
+    load.rate=20k/s duration=2m seed=7 transport=http_json layout=daily out=DIR
+    """
+    from fleetstorm.cli.run import print_config, run_one, run_sweep
+
+    if cfg is not None:
+        return print_config(overrides, config_dir)
+    return (run_sweep if multirun else run_one)(overrides, config_dir)
+
+
+@app.command
+def serve(
+    *overrides: Annotated[str, Parameter(help="key=value, such as platform.port=8080")],
+    config_dir: ConfigDir = None,
+) -> int:
+    """Run the platform alone, until Ctrl-C.
+
+    With a database of its own, or with yours:
+    fleetstorm serve platform.port=8080 platform.database.url=postgresql://user:password@host/db
+    """
+    from fleetstorm.cli.serve import serve_platform
+
+    return serve_platform(overrides, config_dir)
+
+
+@app.command
+def validate(*overrides: str, config_dir: ConfigDir = None) -> int:
+    """Compose and check a run without starting anything."""
+    from fleetstorm.cli.workbench import validate_run
+
+    return validate_run(overrides, config_dir)
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[
+        str | None,
+        Parameter(help="scenarios, actions, signals, faults, profiles, transports, …"),
+    ] = None,
+    config_dir: ConfigDir = None,
+) -> int:
+    """Print what exists: scenarios, actions, signals, faults, transports, engines, bars, …"""
+    from fleetstorm.cli.workbench import print_list
+
+    return print_list(what, config_dir)
+
+
+@app.command
+def report(*runs: Annotated[Path, Parameter(help="results folders")]) -> int:
+    """Write the report of runs again, from their results folders alone."""
+    from fleetstorm.cli.results import write_reports
+
+    return write_reports(runs)
+
+
+@app.command
+def doctor() -> int:
+    """Check this machine: programs, folders, ports, PostgreSQL, Ray."""
+    from fleetstorm.cli.workbench import examine
+
+    return examine()
+
+
+def main() -> None:
+    """The program."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(words: Sequence[str]) -> int:
+    """Run the command that the words make; gives the exit code."""
+    words = list(words)
+    debug = "--debug" in words
+    try:
+        result = app(
+            [word for word in words if word != "--debug"],
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except CycloptsError as error:
+        return _fail(UsageError(_sentence(error)), debug)
+    except FleetstormError as error:
+        return _fail(error, debug)
+    except KeyboardInterrupt:
+        return _fail(Interrupted("Interrupted."), debug)
+    except BrokenPipeError:
+        return 0
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 2
+    except Exception as error:
+        hint = "" if debug else "; --debug shows where"
+        unexpected = f"{type(error).__name__}: {error}{hint}"
+        return _fail(FleetstormError(f"Something unforeseen went wrong: {unexpected}"), debug)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(error: FleetstormError, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    for sentence in str(error).splitlines():
+        print(f"fleetstorm: {sentence}", file=sys.stderr)  # noqa: T201 (the command line's own voice)
+    return error.exit_code
+
+
+def _sentence(error: CycloptsError) -> str:
+    """What the parser says, on one line."""
+    return f"{' '.join(str(error).split())} (fleetstorm --help shows all commands)"

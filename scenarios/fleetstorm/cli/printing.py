@@ -1,0 +1,89 @@
+"""How results are printed: the few figures that someone wants before they open the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fleetstorm.results.folder import REPORT
+from fleetstorm.results.summary import Summary
+
+_COLOURS = {"pass": "green", "fail": "red", "void": "yellow", "error": "red"}
+
+
+def console() -> Console:
+    """Standard output."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def say(sentence: str) -> None:
+    """One sentence to standard output."""
+    console().print(sentence, markup=False)
+
+
+def print_summary(summary: Summary, folder: Path) -> None:
+    """Verdict, reason, figures, bars, and where the rest is."""
+    out = console()
+    colour = _COLOURS.get(summary.verdict, "yellow")
+    out.print(f"\n[bold {colour}]{summary.verdict.upper()}[/]  {escape(summary.reason)}\n")
+    out.print(_figures(summary))
+    for bar in summary.bars:
+        mark = "[green]✓[/]" if bar.ok else "[red]✗[/]"
+        measured = "not measured" if bar.measured is None else _number(bar.measured)
+        out.print(f"{mark} {bar.name}  {measured}  ({escape(bar.limit)})")
+    _print_examples(out, summary)
+    report = folder / REPORT
+    out.print(f"\nresults  {folder}" + (f"\nreport   {report}" if report.exists() else ""))
+
+
+def _figures(summary: Summary) -> Table:
+    load, latency, found = summary.load, summary.latency_ms, summary.verification
+    rows: list[tuple[str, object, str]] = [
+        ("readings measured", load.emitted, ""),
+        ("acknowledged", load.acknowledged, ""),
+        ("stored", load.stored, ""),
+        ("offered", load.offered_per_s, " /s"),
+        ("stored", load.stored_per_s, " /s"),
+        ("response p50", latency.response and latency.response.p50, " ms"),
+        ("response p99", latency.response and latency.response.p99, " ms"),
+        ("schedule lag p99", summary.generator.schedule_lag_ms_p99, " ms"),
+        ("lost", found.lost, ""),
+        ("duplicated", found.duplicated, ""),
+        ("altered", found.altered, ""),
+        ("alerts raised", found.alerts and found.alerts.raised, ""),
+        ("alerts missed", found.alerts and found.alerts.missed, ""),
+        ("alerts false", found.alerts and found.alerts.false, ""),
+        ("bytes a reading", summary.resources.bytes_per_reading, ""),
+    ]
+    known = [(name, value, unit) for name, value, unit in rows if value is not None]
+    return _grid((name, f"{_number(value)}{unit}") for name, value, unit in known)
+
+
+def _print_examples(out: Console, summary: Summary) -> None:
+    for example in summary.verification.examples:
+        fields = (example.rule, example.serial, example.sensor, example.sensor_id, example.t)
+        said = " ".join(str(part) for part in fields if part is not None)
+        expected = "" if example.expected is None else f" expected {example.expected}"
+        found = "" if example.found is None else f" found {example.found}"
+        out.print(f"[red]{example.what}[/] {escape(said + expected + found)}")
+
+
+def _grid(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _number(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,94 @@
+"""`run`: one run, or every run of a sweep."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from fleetstorm.cli.printing import print_summary, say
+from fleetstorm.config.compose import Composed, composer
+from fleetstorm.errors import FleetstormError, Interrupted
+from fleetstorm.progress import View
+from fleetstorm.results.summary import Summary
+from fleetstorm.verdict import exit_code
+
+RESULTS = Path("results")
+_LABEL_MAX = 80
+_SEVERITY = (130, 5, 2, 1, 3, 4, 0)
+"""Exit codes, worst first: a sweep ends with the worst of its runs."""
+
+
+def print_config(overrides: Sequence[str], config_dir: Path | None) -> int:
+    """The composed YAML of a run, which given again makes the same run."""
+    with composer(config_dir) as compose:
+        sys.stdout.write(compose.compose(overrides).yaml)
+    return 0
+
+
+def run_one(overrides: Sequence[str], config_dir: Path | None) -> int:
+    """One run to its verdict; gives its exit code."""
+    with composer(config_dir) as compose:
+        composed = compose.compose(overrides)
+    out = composed.config.out
+    summary = _run(composed, Path(out) if out else None)
+    return exit_code(summary.verdict)
+
+
+def run_sweep(overrides: Sequence[str], config_dir: Path | None) -> int:
+    """Every run of a sweep, one after the other; gives the worst exit code.
+
+    A run that fails does not keep the others from running; Ctrl-C does.
+    """
+    with composer(config_dir) as compose:
+        runs = compose.sweep(overrides)
+    codes: list[int] = []
+    base = _base(runs[0][1])
+    for number, (label, composed) in enumerate(runs):
+        say(f"\n{number + 1} of {len(runs)}: {label or composed.config.name}")
+        try:
+            summary = _run(composed, base / _folder_name(number, label, composed.config.name))
+            codes.append(exit_code(summary.verdict))
+        except Interrupted:
+            raise
+        except FleetstormError as error:
+            print(f"fleetstorm: {error}", file=sys.stderr)  # noqa: T201
+            codes.append(error.exit_code)
+        if codes[-1] == Interrupted.exit_code:
+            break
+    return worst(codes)
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code of several runs."""
+    return min(codes, key=_SEVERITY.index, default=0)
+
+
+def _run(composed: Composed, out: Path | None) -> Summary:
+    from fleetstorm.run.run import run
+    from fleetstorm.run.signals import run_interruptible
+
+    with View() as view:
+        stopping = "Stopping: what was measured so far is written, then everything is ended."
+        summary, folder = run_interruptible(
+            run(composed, out, RESULTS, view), lambda: view.say(stopping)
+        )
+    print_summary(summary, folder)
+    return summary
+
+
+def _base(composed: Composed) -> Path:
+    """The folder that a sweep's folders lie in: `out`, or one named after the time."""
+    if composed.config.out:
+        return Path(composed.config.out)
+    now = datetime.now().astimezone()
+    return RESULTS / f"{now:%Y-%m-%d}" / composed.config.name / f"{now:%H%M%S}-sweep-{os.getpid()}"
+
+
+def _folder_name(number: int, label: str, scenario: str) -> str:
+    """Number and what sets the run apart, of characters that any file system takes."""
+    said = re.sub(r"[^\w.=,+-]+", "_", label or scenario)[:_LABEL_MAX].strip("_.")
+    return f"{number}-{said}"

@@ -1,0 +1,53 @@
+"""`serve`: the platform alone, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from fleetplatform.settings import PlatformSettings
+from fleetstorm.cli.printing import say
+from fleetstorm.config.compose import composer
+from fleetstorm.errors import Interrupted, UsageError
+from fleetstorm.run.backend import Backend, start_backend
+from fleetstorm.run.signals import run_interruptible
+from fleetstorm.stack.stack import Stack
+
+_LIFETIME = "Its database ends with this command; platform.database.url keeps one.\n"
+
+
+def serve_platform(overrides: Sequence[str], config_dir: Path | None) -> int:
+    """Start the platform, say how to use it, and wait for Ctrl-C, which is a good end."""
+    with composer(config_dir) as compose:
+        settings = compose.compose(overrides).config.platform
+    if settings.url is not None:
+        raise UsageError("platform.url names a platform that runs already: there is none to serve")
+    try:
+        run_interruptible(_serve(settings), lambda: say("Stopping."))
+    except Interrupted:
+        return 0
+    return 0
+
+
+async def _serve(settings: PlatformSettings) -> None:
+    with tempfile.TemporaryDirectory(prefix="fleetstorm-logs-") as logs:
+        async with Stack(Path(logs), keep=settings.keep) as stack:
+            say("Starting …")
+            backend = await start_backend(stack, settings)
+            say(_how_to(backend, settings))
+            await asyncio.Event().wait()
+
+
+def _how_to(backend: Backend, settings: PlatformSettings) -> str:
+    """What someone needs to post a first reading."""
+    kept = settings.database.url is not None or settings.keep
+    template = Template(Path(__file__).with_name("first_reading.txt").read_text("utf-8"))
+    return template.substitute(
+        url=backend.url,
+        token=backend.operator_token,
+        lifetime="" if kept else _LIFETIME,
+        database=f" platform.database.url={backend.owner_url}" if backend.owner_url else "",
+    )

@@ -1,0 +1,9 @@
+"""The configuration of a run: YAML and overrides become one frozen `RunConfig`, or a sentence.
+
+Owns the root keys of a run and the way from what a user wrote to what each house is given. Entry:
+`compose.Composer`. It stands before the first reading; `cli`, `run` and `catalogue` call it, and
+it knows the settings of every house and of the driver's own rooms, and `fleetconf`.
+
+`settings.py` is the tree as types, `overrides.py` how an override is written, `compose.py` Hydra,
+`sources.py` which file a key was written in.
+"""

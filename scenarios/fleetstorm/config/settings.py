@@ -1,0 +1,50 @@
+"""The whole tree of a run as types; the defaults stand in `fleetconf/config.yaml`."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from fleetconf.kinds import Kind
+from fleetconf.place import By
+from fleetconf.units import Duration, Instant
+from fleetplatform.settings import PlatformSettings
+from fleetsim.settings import DeviceTypeSettings, FleetSettings, LoadSettings
+from fleetstorm.config.bars import read_bars
+from fleetstorm.prepare import PrepareSettings
+from fleetstorm.timeline.language import Entry, read_entry
+from fleetstorm.verdict import Bar, LimitsSettings
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class RaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The key `ray`: where the simulator's shards run."""
+
+    address: str | None
+
+
+class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One run, as it was asked for. `start` is None for "now"."""
+
+    name: str
+    description: str
+    seed: Annotated[int, Meta(ge=0, lt=2**63)]
+    duration: Annotated[Duration, Meta(gt=0)]
+    speed: Positive
+    start: Instant | None
+    sync_interval: Annotated[Duration, Meta(ge=0.01)]
+    drain_timeout: Duration
+    out: str | None
+    verify: bool
+    vars: dict[str, Any]
+    ray: RaySettings
+    fleet: FleetSettings
+    load: LoadSettings
+    prepare: PrepareSettings
+    timeline: tuple[Annotated[Entry, By(read_entry)], ...]
+    bars: Annotated[dict[str, Bar], By(read_bars)]
+    limits: LimitsSettings
+    platform: PlatformSettings
+    transport: Annotated[Any, Kind("fleetsim.transport.kinds")]
+    device_type: dict[str, DeviceTypeSettings]

@@ -1,0 +1,26 @@
+"""What the simulator itself took, and how late it was: whether it was the limit."""
+
+from collections.abc import Mapping
+
+from fleetsim.ledger.histogram import Histogram
+from fleetstorm.results.summary import Generator
+
+PARTS = ("shards", "driver")
+"""The parts that make the load; all others serve it."""
+
+
+def generator_summary(
+    schedule_lag: Histogram, cpu_s: Mapping[str, float], wall_s: float, cores: int
+) -> Generator:
+    """How late readings were, and which share of the CPU time used went into making them.
+
+    Where the platform runs on another machine, the share is of what this machine could give.
+    """
+    lag_us = schedule_lag.percentile(99)
+    own = sum(cpu_s.get(part, 0.0) for part in PARTS)
+    served = sum(used for part, used in cpu_s.items() if part not in PARTS)
+    whole = own + served if served else wall_s * cores
+    return Generator(
+        schedule_lag_ms_p99=None if lag_us is None else lag_us / 1000,
+        cpu_share=min(1.0, own / whole) if whole > 0 else None,
+    )

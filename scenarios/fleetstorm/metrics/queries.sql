@@ -1,0 +1,39 @@
+-- name: wal_position()$
+-- Bytes ever written ahead; goes on counting through a crash, which statistics do not.
+select (pg_current_wal_insert_lsn() - '0/0')::bigint;
+
+-- name: waits()
+-- What the sessions at work wait for at this moment; "CPU" where they wait for nothing.
+select coalesce(wait_event_type || ':' || wait_event, 'CPU') as event, count(*) as sessions
+from pg_stat_activity
+where state = 'active'
+  and backend_type = 'client backend'
+  and pid <> pg_backend_pid()
+group by 1;
+
+-- name: heap_bytes()$
+-- Size of sensor_data's heap, all partitions together.
+select coalesce(sum(pg_table_size(relation)), 0)::bigint
+from (
+    select to_regclass('iot.sensor_data')
+    union
+    select relid from pg_partition_tree(to_regclass('iot.sensor_data'))
+) as storage (relation)
+where relation is not null;
+
+-- name: index_bytes()
+-- Size of each index of sensor_data; those of partitions count to the index they belong to.
+select
+    coalesce(root.relname, part.relname)::text as index_name,
+    sum(pg_relation_size(part.oid))::bigint as bytes
+from (
+    select to_regclass('iot.sensor_data')
+    union
+    select relid from pg_partition_tree(to_regclass('iot.sensor_data'))
+) as storage (relation)
+join pg_index as i on i.indrelid = storage.relation
+join pg_class as part on part.oid = i.indexrelid
+left join pg_class as root on root.oid = pg_partition_root(i.indexrelid)
+where part.relkind = 'i'
+group by 1
+order by 1;

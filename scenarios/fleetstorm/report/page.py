@@ -1,0 +1,67 @@
+"""report.html: a run on one page."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from fleetconf import kinds
+from fleetstorm.errors import InfrastructureError
+from fleetstorm.report.blocks import Section
+from fleetstorm.results import Run, load
+from fleetstorm.results.folder import REPORT
+
+_SECTIONS = "fleetstorm.report.sections"
+_HEADLINES = {
+    "pass": "Passed",
+    "fail": "Failed",
+    "void": "Void",
+    "error": "Error",
+    "interrupted": "Interrupted",
+}
+
+
+def write(folder: Path) -> Path:
+    """Write report.html into a results folder, from its files alone; gives its path.
+
+    Raises UsageError for a folder without results, InfrastructureError if it can't be written.
+    """
+    page = render(load(folder))
+    path = folder / REPORT
+    aside = path.with_name(f".{REPORT}.part")
+    try:
+        aside.write_text(page, encoding="utf-8")
+        os.replace(aside, path)
+    except OSError as error:
+        raise InfrastructureError(f"{path} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def render(run: Run) -> str:
+    """The page as HTML."""
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        run=run.summary.run,
+        summary=run.summary,
+        headline=_HEADLINES[run.summary.verdict],
+        sections=sections(run),
+    )
+
+
+def sections(run: Run) -> list[tuple[str, Section]]:
+    """Every section that has something to say about the run, in order, with its name."""
+    modules = sorted(kinds.find(_SECTIONS).items(), key=lambda item: item[1].ORDER)
+    rendered = [(name, module.render(run)) for name, module in modules]
+    return [(name, section) for name, section in rendered if section is not None]
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )

@@ -1,0 +1,121 @@
+"""Plays a timeline: shards together, the clock, the actions, each at its time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleetplatform.wire.clock import ClockLaw, wall_now_us
+from fleetstorm.results.events import EventLog
+from fleetstorm.timeline.actions import Stage
+from fleetstorm.timeline.language import Entry
+
+if TYPE_CHECKING:
+    from fleetsim.fleet import Fleet
+    from fleetsim.ledger.report import Sample
+
+_LEAD_US = 300_000
+"""From setting the clock to the first reading, in wall time: what the shards need to hear of it."""
+_US = 1_000_000
+
+OnSample = Callable[["Sample", ClockLaw], None]
+SetClock = Callable[[ClockLaw], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Span:
+    """When the load is, in virtual time, and how fast that passes.
+
+    `step_s` is the wall time that shards may be apart.
+    """
+
+    start_us: int
+    duration_s: float
+    speed: float
+    step_s: float
+
+    @property
+    def end_us(self) -> int:
+        """Virtual time at which the load is over."""
+        return self.start_us + round(self.duration_s * _US)
+
+    def at_us(self, seconds: float) -> int:
+        """Virtual time at so many seconds after the start."""
+        return self.start_us + round(seconds * _US)
+
+    def boundaries(self, instants: Sequence[int]) -> Iterator[int]:
+        """The virtual times at which all shards meet, the given instants among them."""
+        step_us = max(1, round(self.step_s * self.speed * _US))
+        steps = set(range(self.start_us + step_us, self.end_us, step_us))
+        within = {t for t in instants if self.start_us < t < self.end_us}
+        yield from sorted(steps | within | {self.end_us})
+
+
+class Coordinator:
+    """The one who says how far virtual time has come.
+
+    *waiting* until `play`, *playing* while virtual time passes, then *drained* when the buffers of
+    the fleet are empty or the time for that is up.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        entries: Sequence[Entry],
+        span: Span,
+        events: EventLog,
+        *,
+        set_clock: SetClock | None,
+        on_sample: OnSample,
+    ) -> None:
+        """`set_clock` is None for a platform whose clock goes its own way."""
+        self._fleet = fleet
+        self._span = span
+        self._events = events
+        self._set_clock = set_clock
+        self._on_sample = on_sample
+        self._stage = Stage(fleet, events, span.end_us)
+        order = sorted(range(len(entries)), key=lambda i: entries[i].at_s)
+        planned = [(i, span.at_us(entries[i].at_s), entries[i]) for i in order]
+        self._entries = [entry for entry in planned if entry[1] < span.end_us]
+        for _, at_us, entry in planned[len(self._entries) :]:
+            events.add("not_reached", at_us, action=entry.name)
+        self.law: ClockLaw | None = None
+
+    async def play(self) -> ClockLaw:
+        """The load from its start to its end; gives the law that virtual time followed."""
+        for order, at_us, entry in self._entries:
+            await entry.action.plan(self._stage, at_us, order)
+        law = await self._begin()
+        await self._perform(until_us=self._span.start_us)
+        for until_us in self._span.boundaries([at_us for _, at_us, _ in self._entries]):
+            self._on_sample(await self._fleet.advance(until_us, law), law)
+            await self._perform(until_us)
+        self._events.add("load_ended", self._span.end_us)
+        return law
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until the fleet has nothing left to send, `timeout_s` of wall time at most."""
+        if self.law is None:
+            return
+        sample = await self._fleet.drain(timeout_s)
+        self._on_sample(sample, self.law)
+        self._events.add("drained", self.law.now_us(), buffered=sample.buffered)
+
+    async def _begin(self) -> ClockLaw:
+        """Fix the law, tell the platform first and then the shards."""
+        span = self._span
+        law = ClockLaw(span.start_us, wall_now_us() + _LEAD_US, span.speed)
+        self.law = law
+        if self._set_clock is not None:
+            await self._set_clock(law)
+        await self._fleet.begin(law)
+        self._events.add("load_began", span.start_us, law=law)
+        return law
+
+    async def _perform(self, until_us: int) -> None:
+        """Let everything happen whose time has come and that has not happened yet."""
+        while self._entries and self._entries[0][1] <= until_us:
+            order, at_us, entry = self._entries.pop(0)
+            await entry.action.perform(self._stage, at_us, order)

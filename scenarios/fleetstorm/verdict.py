@@ -1,0 +1,235 @@
+"""The verdict: what was found, held against the scenario's bars and against the generator itself.
+
+Order: interrupted > error > what verification disproved > void > a failed bar > pass. A run is
+*void* when the simulator was late and was itself the reason; then the figures say nothing about
+the platform.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from fleetconf import units
+from fleetconf.errors import UnitError
+from fleetconf.units import Duration, Share
+from fleetstorm.errors import UsageError
+from fleetstorm.results.registry import Metric, find, value_of
+from fleetstorm.results.summary import BarResult, Generator, Summary, Verdict
+
+EXIT_CODES: Mapping[Verdict, int] = {
+    "pass": 0,
+    "fail": 1,
+    "void": 3,
+    "error": 5,
+    "interrupted": 130,
+}
+
+# A base unit of `fleetconf.units`, and how many of the metric's unit are one of it. Names such as
+# latency_ms carry their unit, so a bare number is clear; a share's does not.
+_UNITS = {
+    "ms": ("duration", 1000),
+    "s": ("duration", 1),
+    "us": ("duration", 1_000_000),
+    "bytes": ("size", 1),
+    "share": ("share", 1),
+    "readings/s": ("rate", 1),
+}
+_GENERATOR_ALONE = ("null", "null_sink")
+_RATE_TOLERANCE = 0.99
+
+Limit = float | bool | str | None
+
+
+class LimitsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The key `limits` of a run: beyond these the generator was the limit, and the run is void."""
+
+    schedule_lag: Duration
+    generator_cpu_share: Share
+
+
+class Bar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry of the key `bars`: the least, the most, or the very value a metric must have."""
+
+    min: Limit = None
+    max: Limit = None
+    equals: Limit = None
+
+
+@dataclass(frozen=True)
+class _Check:
+    """One comparison: `limit` in the metric's unit, `written` as the scenario has it."""
+
+    name: str
+    comparison: Literal["min", "max", "equals"]
+    limit: float | bool | str
+    written: str
+
+    def judge(self, summary: Summary) -> BarResult:
+        measured = value_of(summary, self.name)
+        return BarResult(
+            name=self.name,
+            limit=f"{self.comparison} {self.written}",
+            measured=measured,
+            ok=measured is not None and self._holds(measured),
+        )
+
+    def _holds(self, measured: float | bool | str) -> bool:
+        if self.comparison == "equals" or isinstance(measured, str) or isinstance(self.limit, str):
+            return measured == self.limit
+        return measured >= self.limit if self.comparison == "min" else measured <= self.limit
+
+
+def check_bars(bars: Mapping[str, Bar]) -> None:
+    """Raise UsageError, with a sentence, for a bar that no run could be held to."""
+    list(_checks(bars))
+
+
+def judge(
+    summary: Summary,
+    bars: Mapping[str, Bar],
+    limits: LimitsSettings,
+    *,
+    error: str | None = None,
+    interrupted: bool = False,
+) -> Summary:
+    """The summary with its bars, verdict and reason.
+
+    `error` is a sentence that says why the run could not do what its scenario asks. Raises
+    UsageError for a bar that is wrong in itself.
+    """
+    results = tuple(check.judge(summary) for check in _checks(bars))
+    verdict, reason = _decide(summary, results, limits, error, interrupted)
+    return msgspec.structs.replace(summary, bars=results, verdict=verdict, reason=reason)
+
+
+def exit_code(verdict: Verdict) -> int:
+    """What the program ends with: 0 pass, 1 fail, 3 void, 5 error, 130 interrupted."""
+    return EXIT_CODES[verdict]
+
+
+def _checks(bars: Mapping[str, Bar]) -> Iterator[_Check]:
+    for name, bar in bars.items():
+        try:
+            metric = find(name)
+        except UsageError as error:
+            raise UsageError(f"bars: {error}") from None
+        if bar.min is None and bar.max is None and bar.equals is None:
+            raise UsageError(f"bars.{name}: give it min, max or equals")
+        comparisons: tuple[Literal["min", "max", "equals"], ...] = ("min", "max", "equals")
+        for comparison in comparisons:
+            value = getattr(bar, comparison)
+            if value is not None:
+                where = f"bars.{name}.{comparison}"
+                yield _Check(name, comparison, _limit(value, metric, where), _written(value))
+
+
+def _limit(value: float | bool | str, metric: Metric, where: str) -> float | bool | str:
+    """A limit as written, in the unit of its metric."""
+    unit, factor = _UNITS.get(metric.unit, ("count", 1))
+    bare = not isinstance(value, str) and unit != "share"
+    if isinstance(value, bool) or bare:
+        return value
+    try:
+        parsed = units.parse(value, unit)
+    except UnitError as error:
+        raise UsageError(f"{where}: {error}") from None
+    return (parsed or 0) * factor
+
+
+def _written(value: float | bool | str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:.12g}"
+
+
+def _decide(
+    summary: Summary,
+    bars: tuple[BarResult, ...],
+    limits: LimitsSettings,
+    error: str | None,
+    interrupted: bool,
+) -> tuple[Verdict, str]:
+    if interrupted:
+        return "interrupted", "The run was interrupted; what it had measured by then is here."
+    if error:
+        return "error", error
+    if wrong := _disproved(summary):
+        return "fail", f"Verification found {_join(wrong)}."
+    if void := _void(summary, limits):
+        return "void", void
+    if failed := [bar for bar in bars if not bar.ok]:
+        return "fail", f"{_count(len(failed), 'bar')} failed: {_join(map(_failed, failed))}."
+    return _passed(summary, bars)
+
+
+def _passed(summary: Summary, bars: tuple[BarResult, ...]) -> tuple[Verdict, str]:
+    held = f"{_count(len(bars), 'bar')} held" if bars else "the scenario sets no bars"
+    if summary.load.transport in _GENERATOR_ALONE:
+        return "pass", f"The generator alone was measured, nothing was stored; {held}."
+    if summary.verification.lost is None:
+        return "fail", "Nothing was verified, so this run proves nothing."
+    acknowledged = summary.load.acknowledged or 0
+    return "pass", (
+        f"All {acknowledged:,} acknowledged readings are in the table, once and unchanged; {held}."
+    )
+
+
+def _disproved(summary: Summary) -> list[str]:
+    """What verification found that must not be, in words."""
+    found = summary.verification
+    counts = [
+        (found.lost, "acknowledged reading", "lost"),
+        (found.duplicated, "reading", "duplicated"),
+        (found.altered, "reading", "altered"),
+        (found.unexpected, "row", "that nobody sent"),
+        (found.calibrated_wrong, "reading", "calibrated wrongly"),
+        (found.orphans, "row", "without a sensor and device of their organization"),
+    ]
+    if found.alerts:
+        counts += [
+            (found.alerts.missed, "missed alert", ""),
+            (found.alerts.false, "false alert", ""),
+        ]
+    return [f"{_count(n, noun)} {what}".rstrip() for n, noun, what in counts if n]
+
+
+def _void(summary: Summary, limits: LimitsSettings) -> str | None:
+    """Why the generator was the limit, or None if it was not."""
+    generator = summary.generator
+    lag_ms = generator.schedule_lag_ms_p99
+    if lag_ms is None or lag_ms <= limits.schedule_lag * 1000:
+        return None
+    why = _generator_at_fault(generator, summary.load.offered_per_s, limits)
+    if why is None:
+        return None
+    return f"Readings were handed to the wire {lag_ms:,.0f} ms late (p99), and {why}."
+
+
+def _generator_at_fault(
+    generator: Generator, offered_per_s: float | None, limits: LimitsSettings
+) -> str | None:
+    share, null_sink = generator.cpu_share, generator.null_sink_per_s
+    if share is not None and share > limits.generator_cpu_share:
+        return f"the simulator took {share:.0%} of all CPU time, so it was the limit"
+    if null_sink and offered_per_s and null_sink < offered_per_s * _RATE_TOLERANCE:
+        return f"the simulator manages only {null_sink:,.0f}/s with no platform at all"
+    return None
+
+
+def _failed(bar: BarResult) -> str:
+    measured = bar.measured
+    shown = f"{measured:,.6g}" if isinstance(measured, int | float) else measured
+    return f"{bar.name} is {'not measured' if measured is None else shown} ({bar.limit})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _join(parts: Iterable[str]) -> str:
+    """At most five, so that a sentence stays one."""
+    listed = list(parts)
+    more = [f"{len(listed) - 5} more"] if len(listed) > 5 else []
+    return ", ".join(listed[:5] + more)

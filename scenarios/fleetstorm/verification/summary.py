@@ -1,0 +1,27 @@
+"""What the court found, as a part of summary.json."""
+
+from fleetstorm.results.summary import EXAMPLES_MAX, Alerts, Verification
+from fleetstorm.verification.alerts import AlertsVerdict
+from fleetstorm.verification.readings import ReadingsVerdict
+
+
+def summarise(readings: ReadingsVerdict, alerts: AlertsVerdict | None) -> Verification:
+    """The part `verification`; `alerts` is None for a run without rules."""
+    examples = readings.examples + (alerts.examples if alerts else ())
+    return Verification(
+        lost=readings.lost,
+        duplicated=readings.duplicated,
+        altered=readings.altered,
+        unexpected=readings.unexpected,
+        conflict=readings.conflict,
+        orphans=readings.orphans,
+        calibrated_wrong=readings.calibrated_wrong,
+        alerts=_counts(alerts) if alerts else None,
+        examples=examples[:EXAMPLES_MAX],
+    )
+
+
+def _counts(alerts: AlertsVerdict) -> Alerts:
+    return Alerts(
+        expected=alerts.expected, raised=alerts.raised, missed=alerts.missed, false=alerts.false
+    )

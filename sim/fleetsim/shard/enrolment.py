@@ -1,0 +1,157 @@
+"""A shard registers its own devices and gateways with the backend, by bulk requests."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from uuid import UUID
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetplatform.wire.problems import Problem
+from fleetplatform.wire.readings import JSON_MEDIA_TYPE
+from fleetplatform.wire.resources import EnrolledDevice, EnrolledDevices, NewDevice, NewDevices
+from fleetsim.devices.population import Population
+from fleetsim.errors import EnrolError
+from fleetsim.settings import FleetPlan
+from fleetsim.shard.cut import Senders
+from fleetsim.transport.http import HttpClient, head, request
+from fleetsim.transport.kinds import Identities
+from fleetsim.transport.response import NO_ANSWER, Reply
+from fleetsim.transport.retry import Backoff, RetrySettings
+
+GATEWAY_TYPE = "gateway"
+_DEVICES_PER_REQUEST = 2_000
+_TIMEOUT_S = 120.0
+_ATTEMPTS_MAX = 10
+_RETRY = RetrySettings(initial=0.2, max=5.0, jitter=0.5)
+_CREATED = (200, 201)
+_BUSY = (429, 503)
+
+
+async def enrol(
+    plan: FleetPlan,
+    shard: int,
+    population: Population,
+    senders: Senders,
+    on_progress: Callable[[int], None],
+) -> Identities:
+    """Register gateways, then devices; returns what the backend knows them by.
+
+    on_progress is given the number of devices done so far. Raises EnrolError.
+    """
+    gateways = _gateway_serials(plan, shard, senders)
+    client = HttpClient(plan.url, lanes=1, timeout_s=_TIMEOUT_S)
+    registrar = _Registrar(client, plan, shard)
+    try:
+        speakers = [await registrar.post(part) for part in _gateway_parts(gateways)]
+        devices = []
+        for part in _device_parts(population, senders, gateways):
+            devices.append(await registrar.post(part))
+            on_progress(sum(map(len, devices)))
+    finally:
+        client.close()
+    tokens = [device.token for part in speakers or devices for device in part]
+    sensor_ids = [i for part in devices for device in part for i in device.sensor_ids]
+    return _identities(population, tokens, sensor_ids)
+
+
+def invented(population: Population, senders: Senders) -> Identities:
+    """Identities for a transport that enrols nobody: sensors by their place in the fleet."""
+    device_ordinal = population.device_ordinal[population.sensor_device]
+    return Identities(
+        tokens=[""] * senders.count,
+        sensor_high=device_ordinal.astype(np.uint64),
+        sensor_low=population.sensor_ordinal.astype(np.uint64),
+        sensor_names=population.sensor_name,
+    )
+
+
+class _Registrar:
+    """Posts devices; waits and repeats while the backend is busy."""
+
+    def __init__(self, client: HttpClient, plan: FleetPlan, shard: int) -> None:
+        self._client = client
+        self._head = head(client, "/v1/devices/bulk", plan.organization_token, JSON_MEDIA_TYPE)
+        self._backoff = Backoff(_RETRY, seed=plan.seed, shard=shard)
+
+    async def post(self, devices: Sequence[NewDevice]) -> tuple[EnrolledDevice, ...]:
+        body = msgspec.json.encode(NewDevices(devices=tuple(devices)))
+        for attempt in count():
+            reply = await self._client.exchange(0, request(self._head, body))
+            if reply.status in _CREATED:
+                return _decode(reply, len(devices))
+            if reply.status not in _BUSY or attempt == _ATTEMPTS_MAX:
+                break
+            await asyncio.sleep(self._backoff.pause_s(attempt, reply.retry_after_s))
+        raise EnrolError(f"the backend did not register the fleet's devices: {_reason(reply)}")
+
+
+def _gateway_serials(plan: FleetPlan, shard: int, senders: Senders) -> list[str]:
+    """The serial numbers of a shard's gateways, in the order of the senders; none without."""
+    if not plan.transport.gateways:
+        return []
+    return [f"{plan.run_id}-g{shard}-{gateway}" for gateway in range(senders.count)]
+
+
+def _gateway_parts(serials: list[str]) -> Iterator[list[NewDevice]]:
+    for part in _parts(len(serials)):
+        yield [NewDevice(serial_number=serials[i], device_type=GATEWAY_TYPE) for i in part]
+
+
+def _device_parts(
+    population: Population, senders: Senders, gateways: list[str]
+) -> Iterator[list[NewDevice]]:
+    behind = [gateways[sender] for sender in senders.of_device.tolist()] if gateways else None
+    for part in _parts(population.devices):
+        yield population.new_devices(gateways=behind, devices=part)
+
+
+def _parts(size: int) -> Iterator[range]:
+    for start in range(0, size, _DEVICES_PER_REQUEST):
+        yield range(start, min(start + _DEVICES_PER_REQUEST, size))
+
+
+def _decode(reply: Reply, size: int) -> tuple[EnrolledDevice, ...]:
+    try:
+        devices = msgspec.json.decode(reply.body, type=EnrolledDevices).devices
+    except msgspec.MsgspecError as error:
+        raise EnrolError(f"the backend's answer to an enrolment is none: {error}") from error
+    if len(devices) != size:
+        raise EnrolError(f"the backend enrolled {len(devices)} devices; {size} were asked for")
+    return devices
+
+
+def _reason(reply: Reply) -> str:
+    """One sentence on what came back."""
+    if reply.status == NO_ANSWER:
+        return reply.body.decode(errors="replace")
+    try:
+        problem = msgspec.json.decode(reply.body, type=Problem)
+    except msgspec.MsgspecError:
+        return f"status {reply.status}"
+    return f"{problem.detail or problem.title} (status {reply.status}, {problem.code})"
+
+
+def _identities(
+    population: Population, tokens: list[str | None], sensor_ids: list[UUID]
+) -> Identities:
+    if len(sensor_ids) != len(population.sensor_name):
+        raise EnrolError(
+            f"the backend gave {len(sensor_ids)} sensor ids for {len(population.sensor_name)} "
+            "sensors; does it know other versions of the device types?"
+        )
+    if None in tokens:
+        raise EnrolError("the backend gave no token to a device that has to speak for itself")
+    return Identities(
+        tokens=[token or "" for token in tokens],
+        sensor_high=_halves(sensor_ids, 64),
+        sensor_low=_halves(sensor_ids, 0),
+        sensor_names=population.sensor_name,
+    )
+
+
+def _halves(ids: list[UUID], shift: int) -> NDArray[np.uint64]:
+    mask = 2**64 - 1
+    return np.fromiter((i.int >> shift & mask for i in ids), np.uint64, len(ids))
