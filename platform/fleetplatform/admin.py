@@ -12,6 +12,7 @@ from fleetplatform.database import clock
 from fleetplatform.database.address import (
     database_of,
     reach,
+    say,
     server_of,
     with_database,
     with_login,
@@ -20,9 +21,11 @@ from fleetplatform.database.address import (
 from fleetplatform.database.migrate import migrate
 from fleetplatform.database.queries import load
 from fleetplatform.database.roles import LOGINS, MIGRATOR, OWNER, SERVICES, ensure_roles
-from fleetplatform.errors import DatabaseError
+from fleetplatform.errors import DatabaseError, SettingsError
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.timeseries.layouts import make_storage
+
+__all__ = ["DatabaseError", "PreparedDatabase", "SettingsError", "prepare_database"]
 
 OLDEST_VERSION = 18
 MAINTENANCE_DATABASE = "postgres"
@@ -58,16 +61,17 @@ async def prepare_database(url: str, settings: PlatformSettings) -> PreparedData
     async with _connected(url) as conn:
         server = await _queries.server(conn)
         _check_version(server, url)
-        await _queries.lock(conn, key=DATABASE)
-        with _privileged(server["login"], url):
+        with _told(server["login"], url):
+            await _queries.lock(conn, key=DATABASE)
             passwords = await ensure_roles(conn, url)
             database = await _ensure_database(conn, url, server)
     logins = {name: with_login(url, name, passwords[name], database) for name in LOGINS}
     async with _connected(logins[MIGRATOR]) as conn:
-        await _queries.lock(conn, key=DATABASE)
-        await migrate(conn, _with_sslmode(logins[MIGRATOR], server["ssl"]))
-        await make_storage(conn, settings.layout)
-        await clock.create(conn, settings.clock.controllable)
+        with _told(MIGRATOR, url):
+            await _queries.lock(conn, key=DATABASE)
+            await migrate(conn, _with_sslmode(logins[MIGRATOR], server["ssl"]))
+            await make_storage(conn, settings.layout)
+            await clock.create(conn, settings.clock.controllable)
     return PreparedDatabase(
         urls={name: logins[name] for name in SERVICES},
         owner_url=with_database(url, database) if server["is_superuser"] else logins[MIGRATOR],
@@ -97,15 +101,19 @@ def _check_version(server: Mapping[str, Any], url: str) -> None:
 
 
 @contextmanager
-def _privileged(login: str, url: str) -> Iterator[None]:
-    """Around what an administrator does: a privilege that is missing gets its sentence."""
+def _told(login: str, url: str) -> Iterator[None]:
+    """Around what is done on a connection: what PostgreSQL refuses becomes one sentence."""
     try:
         yield
     except asyncpg.InsufficientPrivilegeError as error:
         raise DatabaseError(
             f"the user {login} of PostgreSQL at {server_of(url)} may not prepare the database"
-            f" ({error}): give a superuser in platform.database.url, or a user with CREATEROLE,"
-            " CREATEDB and BYPASSRLS"
+            f" ({say(error)}): give a superuser in platform.database.url, or a user with"
+            " CREATEROLE, CREATEDB and BYPASSRLS"
+        ) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise DatabaseError(
+            f"PostgreSQL at {server_of(url)} failed while the database was prepared: {say(error)}"
         ) from error
 
 

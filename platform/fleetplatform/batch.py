@@ -1,6 +1,7 @@
 """One micro-batch as columns, from admission to the partition."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Rows:
 
     def take(self, selection: NDArray[np.bool_] | NDArray[np.intp]) -> "Rows":
         """The readings of a mask or of positions, in that order."""
-        columns = {}
+        columns: dict[str, Any] = {}
         for field in fields(self):
             column = getattr(self, field.name)
             columns[field.name] = column[selection] if isinstance(column, np.ndarray) else column

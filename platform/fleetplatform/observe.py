@@ -41,7 +41,7 @@ class Metrics:
     """The platform's counters; names begin with `fleetstorm_`. Each has a registry of its own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._stored = self._counter("readings_stored", "Readings committed to sensor_data.")

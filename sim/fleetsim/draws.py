@@ -88,8 +88,9 @@ def philox(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.uint
 @lru_cache(maxsize=16)
 def _round_keys(key: tuple[int, int]) -> list[NDArray[np.uint64]]:
     """The key of each round, shape (2, 1)."""
+    pairs = list(zip(key, _WEYL, strict=True))
     return [
-        np.array([[word + turn * step & _MASK] for word, step in zip(key, _WEYL, strict=True)], _WORD)
+        np.array([[word + turn * step & _MASK] for word, step in pairs], dtype=_WORD)
         for turn in range(_ROUNDS)
     ]
 

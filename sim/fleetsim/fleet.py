@@ -46,7 +46,7 @@ class Fleet:
 
     @classmethod
     async def start(cls, plan: FleetPlan) -> "Fleet":
-        """Make the actors, each with its share of the devices."""
+        """Make the actors, each with its share of the devices; raises PlanError."""
         import ray
 
         # Shards wait for the clock most of the time: they ask Ray for no core of their own.
@@ -54,7 +54,7 @@ class Fleet:
         reference = ray.put(plan)
         actors = [shard_actor.remote(reference, i) for i in range(shard_count(plan.fleet))]
         try:
-            facts = await _all([actor.facts.remote() for actor in actors])
+            facts = await _all([actor.open.remote() for actor in actors])
         except BaseException:
             _kill(actors)
             raise

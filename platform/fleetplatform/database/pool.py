@@ -28,14 +28,14 @@ async def open_pool(url: str, settings: DatabaseSettings, role_name: str) -> Poo
     async with reach(url):
         pool = await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,
             max_size=settings.connections,
             init=_use_json,
             server_settings=server_settings,
             timeout=CONNECT_TIMEOUT_S,
         )
     try:
-        async with pool.acquire() as conn:
+        async with reach(url), pool.acquire() as conn:
             await check_session(conn, role_name)
     except BaseException:
         pool.terminate()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fleetplatform.database.pool import Pool
 from fleetplatform.errors import Overloaded, Unavailable
 from fleetplatform.ingest.admission import Window, judge
+from fleetplatform.ingest.checkpoint import REWIND_US
 from fleetplatform.ingest.contact import LastContact
 from fleetplatform.ingest.engines import Engine, make_engine
 from fleetplatform.ingest.submission import Arrivals, Submission, gather
@@ -24,8 +25,6 @@ from fleetplatform.wire.resources import Receipt, RejectedReading
 
 REJECTED_LISTED_MAX = 100
 RECOVERY_PAUSE_S = 0.2
-REWIND_US = 60_000_000
-"""A clock further behind the last batch than this was set back; less is only many batches."""
 
 _CLOSING = "the platform is shutting down; send again later"
 _NOT_TAKEN = "the database did not take the batch; send again later"

@@ -18,8 +18,18 @@ from fleetplatform.registry.directory import Directory
 from fleetplatform.timeseries.instants import EARLIEST, to_datetime, to_us
 
 LANE = 0
+REWIND_US = 60_000_000
+"""A clock further behind the newest row than this was set back; less is only many batches."""
 
 _queries: Any = load_queries(__file__)
+
+
+async def hold_lane(conn: Connection) -> None:
+    """Wait until no other transaction stores for the lane, and keep others waiting.
+
+    A batch that was given up may still be committing; state read meanwhile would miss its rows.
+    """
+    await _queries.hold_lane(conn, lane=LANE)
 
 
 class Schedule:
@@ -65,11 +75,13 @@ async def load(
     detector: ThreeSigma,
     watermark_us: NDArray[np.int64],
     now_us: int,
-) -> None:
+) -> int:
     """Fill sums and watermarks with what was measured in the 25 hours before a virtual time.
 
-    A checkpoint from the future belongs to a time before the clock was set back: rows stored since
-    then look older than it, so the rows alone are believed.
+    Returns the newest `received_at` of the rows that are in the sums: a checkpoint must not say
+    less, or these rows would be taken in twice. A checkpoint from the future belongs to a time
+    before the clock was set back: rows stored since then look older than it, so the rows alone
+    are believed.
     """
     since = to_datetime(max(0, now_us - (HOURS + 1) * HOUR_US))
     received_through = await _queries.load_checkpoint(conn, lane=LANE) or EARLIEST
@@ -93,6 +105,7 @@ async def load(
     measured = np.array([to_us(row["last_measured"]) for row in newest], dtype=np.int64)
     known = index >= 0
     watermark_us[index[known]] = measured[known]
+    return max((to_us(row["last_received"]) for row in recent), default=to_us(received_through))
 
 
 def _add(rows: list[Any], directory: Directory, detector: ThreeSigma) -> None:

@@ -1,7 +1,7 @@
 create or replace function iot.sums_since(received_after timestamptz, measured_after timestamptz)
 returns table (
     sensor_id uuid, hour_start timestamptz, reading_count bigint, mean_value double precision,
-    sum_squared_deviations double precision
+    sum_squared_deviations double precision, last_received timestamptz
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -13,7 +13,8 @@ begin
         date_trunc('hour', d.measurement_timestamp, 'UTC'),
         count(*),
         avg(d.measurement_value),
-        var_pop(d.measurement_value) * count(*)
+        var_pop(d.measurement_value) * count(*),
+        max(d.received_at)
     from iot.sensor_data as d
     where d.received_at > received_after
       and d.measurement_timestamp >= measured_after

@@ -32,9 +32,13 @@ where hour_start >= :since;
 
 -- name: sums_since(received_after, measured_after)
 -- Sums of the rows that no checkpoint holds.
-select sensor_id, hour_start, reading_count, mean_value, sum_squared_deviations
+select sensor_id, hour_start, reading_count, mean_value, sum_squared_deviations, last_received
 from iot.sums_since(:received_after, :measured_after);
 
 -- name: last_measured(measured_after)
 -- The newest measurement of each sensor.
 select sensor_id, last_measured from iot.last_measured(:measured_after);
+
+-- name: hold_lane(lane)!
+-- Until the transaction ends nobody else stores for the lane, not even one that was given up.
+select pg_advisory_xact_lock(hashtext('iot.lane'), :lane);

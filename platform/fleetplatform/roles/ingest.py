@@ -67,7 +67,7 @@ class IngestRole:
             await self._write_contact()
 
     async def _write_contact(self) -> None:
-        """Write down which devices were heard of; what cannot be written waits for its next turn."""
+        """Write down which devices were heard of; what cannot be waits for its next turn."""
         device, seen_us = self._batcher.contact.take()
         high, low = self._directory.device_high[device], self._directory.device_low[device]
         for start in range(0, len(device), CONTACT_ROWS_MAX):

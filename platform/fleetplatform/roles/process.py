@@ -6,11 +6,13 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import asyncpg
 import structlog
 
+from fleetplatform.database.address import reach
 from fleetplatform.database.clock import PlatformClock
 from fleetplatform.database.pool import Pool
-from fleetplatform.errors import SettingsError
+from fleetplatform.errors import DatabaseError, PlatformError, SettingsError
 from fleetplatform.observe import METRICS_MEDIA_TYPE, Metrics
 from fleetplatform.roles.api import ApiRole
 from fleetplatform.roles.ingest import IngestRole
@@ -85,8 +87,8 @@ class _Process:
     ) -> None:
         self._server = server
         self._pool = pools[roles[0]]
-        url = settings.database_urls[DATABASE_ROLES[roles[0]]]
-        self._clock = PlatformClock(self._pool, url)
+        self._url = settings.database_urls[DATABASE_ROLES[roles[0]]]
+        self._clock = PlatformClock(self._pool, self._url)
         self._metrics = Metrics()
         shared = Shared(settings, self._metrics, self._clock, pools)
         self._parts = [_ROLES[role](shared) for role in roles]
@@ -109,6 +111,9 @@ class _Process:
                 starting.result()
                 _log.info("ready", url=self._server.url)
                 await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                raise PlatformError("the HTTP server ended by itself; its log says more")
+            _log.info("stopping")
         finally:
             stopping.cancel()
             starting.cancel()
@@ -116,9 +121,15 @@ class _Process:
             await self._end()
 
     async def _start(self) -> None:
-        await self._clock.start()
-        for part in self._parts:
-            await part.start()
+        try:
+            async with reach(self._url):
+                await self._clock.start()
+                for part in self._parts:
+                    await part.start()
+        except DatabaseError as error:
+            if isinstance(error.__cause__, asyncpg.SyntaxOrAccessError):
+                raise DatabaseError(f"{error}; was the database prepared by fleetstorm?") from error
+            raise
 
     async def _end(self) -> None:
         """Every request in flight is answered before the server and the roles are closed."""
@@ -129,7 +140,6 @@ class _Process:
         for part in self._parts:
             await part.close()
         await self._clock.close()
-        _log.info("stopped")
 
     def _app(self, scope: Scope, receive: Receive, send: Send) -> Any:
         return self._routes.get(scope["path"], self._rest)(scope, receive, send)

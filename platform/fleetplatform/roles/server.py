@@ -28,7 +28,8 @@ class HttpServer:
     def __init__(self, settings: ProcessSettings) -> None:
         self._host = settings.host
         self._port = _free_port(settings.host, settings.port)
-        self._backpressure = settings.platform.ingest.queue_requests
+        # More than the queue holds: a request too many must get in to be told so.
+        self._backpressure = settings.platform.ingest.queue_requests + BACKLOG
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()

@@ -124,7 +124,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform pg_advisory_xact_lock(hashtextextended('iot.sensor_data', 0));
+    -- One at a time; readers and writers go on. Taking it also shows what others have just made.
+    lock table iot.sensor_data in share update exclusive mode;
     if to_regclass(format('iot.%I', name)) is null then
         perform iot_private.attach(
             'iot.sensor_data', name,
@@ -181,7 +182,7 @@ begin
     end)) is not null then
         return true;
     end if;
-    for attempt in 1..10 loop
+    for attempt in 1..5 loop
         begin
             perform iot_private.make_partition(
                 name, lower_bound, lower_bound + ('1 ' || layout.range_unit)::interval, type_code,
@@ -234,9 +235,8 @@ create or replace function iot.find_stored(
 ) returns table (at integer, stored_value double precision)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
--- A look-up of each by the unique key, whatever statistics of a table that fills up may say.
-set enable_hashjoin = off
-set enable_mergejoin = off
+-- With the LATERAL and its LIMIT: each by the unique key, whatever the statistics of a table that
+-- fills up may say. Joined the other way round, a batch would cost its square.
 set enable_seqscan = off
 as $$
 declare
@@ -248,7 +248,7 @@ begin
     into earliest, latest
     from unnest(measured_us) as us;
     return query
-    select (asked.place - 1)::integer, coalesce(d.raw_value, d.measurement_value)
+    select (asked.place - 1)::integer, found.stored_value
     from (
         select
             (lpad(to_hex(g.high), 16, '0') || lpad(to_hex(g.low), 16, '0'))::uuid as sensor_id,
@@ -258,12 +258,16 @@ begin
         from unnest(high, low, measured_us, sensor_types) with ordinality
             as g (high, low, us, type_code, place)
     ) as asked
-    join iot.sensor_data as d
-        on d.sensor_id = asked.sensor_id
-        and d.measurement_timestamp = asked.measured
-        and d.sensor_type = asked.type_code
-        -- Known before the first look-up: leaves out the partitions that cannot matter.
-        and d.measurement_timestamp between earliest and latest;
+    cross join lateral (
+        select coalesce(d.raw_value, d.measurement_value) as stored_value
+        from iot.sensor_data as d
+        where d.sensor_id = asked.sensor_id
+          and d.measurement_timestamp = asked.measured
+          and d.sensor_type = asked.type_code
+          -- Known before the first look-up: leaves out the partitions that cannot matter.
+          and d.measurement_timestamp between earliest and latest
+        limit 1
+    ) as found;
 end
 $$;
 comment on function iot.find_stored(bigint[], bigint[], bigint[], smallint[]) is
@@ -346,3 +350,25 @@ begin
 end
 $$;
 comment on function iot_private.drop_storage() is 'Forget a layout that holds nothing.';
+
+create or replace function iot.store_reading(
+    sensor iot.sensors, measured_at timestamptz, received timestamptz, calibrated double precision,
+    sent double precision, quality smallint, anomaly boolean, score double precision,
+    metadata jsonb
+) returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into iot.sensor_data (
+        sensor_id, device_id, organization_id, sensor_type, measurement_timestamp, received_at,
+        measurement_value, raw_value, data_quality, is_anomaly, anomaly_score, measurement_metadata
+    )
+    values (
+        (sensor).sensor_id, (sensor).device_id, (sensor).organization_id, (sensor).sensor_type,
+        measured_at, received, calibrated, sent, quality, anomaly, score, metadata
+    )
+$$;
+comment on function iot.store_reading(
+    iot.sensors, timestamptz, timestamptz, double precision, double precision, smallint, boolean,
+    double precision, jsonb
+) is 'One row of sensor_data, for the engine that stores readings one by one.';

@@ -1,5 +1,6 @@
 """Partitions: there before the readings that need them."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,17 @@ from numpy.typing import NDArray
 
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
+from fleetplatform.errors import DatabaseError
 from fleetplatform.settings import LayoutSettings
 from fleetplatform.timeseries.instants import to_datetime
 
 DAY_US = 86_400_000_000
+DAYS = range(0, 84_006)
+"""Days since 1970 that may have a partition: to the end of 2199, as in iot.ensure_partition."""
+
 SINGLE_TYPE = 0
+PAUSE_S = 5.0
+"""After a partition could not be made, for somebody may keep the table locked for long."""
 
 _TYPES = 1 << 16
 _log = structlog.get_logger()
@@ -35,6 +42,7 @@ class Partitions:
         self._storage: _Storage | None = None
         self._days: set[tuple[int, int]] = set()
         self._known: set[tuple[str, int]] = set()
+        self._not_before_s: dict[tuple[str, int], float] = {}
 
     async def ensure(
         self, pool: Pool, measured_us: NDArray[np.int64], sensor_type: NDArray[np.int16]
@@ -51,20 +59,23 @@ class Partitions:
             return
         types = sensor_type if self._storage.split_by_type else None
         for day, code in sorted(_days_and_types(measured_us, types) - self._days):
-            if await self._ensure_one(pool, self._storage, day, code):
+            if day not in DAYS or await self._ensure_one(pool, self._storage, day, code):
                 self._days.add((day, code))
 
     async def _ensure_one(self, pool: Pool, storage: _Storage, day: int, code: int) -> bool:
         unit = "M" if storage.range_unit == "month" else "D"
         key = (str(np.datetime64(day, "D").astype(f"datetime64[{unit}]")), code)
+        if self._not_before_s.get(key, 0.0) > time.monotonic():
+            return False
         if key not in self._known:
             made = await _queries.ensure_partition(
                 pool,
-                measured=_as_datetime(day),
+                measured=to_datetime(day * DAY_US),
                 sensor_type=code if storage.split_by_type else None,
             )
             if not made:
                 _log.warning("no partition", span=key[0], sensor_type=code)
+                self._not_before_s[key] = time.monotonic() + PAUSE_S
                 return False
             self._known.add(key)
         return True
@@ -109,6 +120,8 @@ async def _bring_home(pool: Pool) -> None:
 
 async def _read_storage(pool: Pool) -> _Storage:
     row = await _queries.storage_layout(pool)
+    if row is None:
+        raise DatabaseError("the database has no storage for readings: prepare it with fleetstorm")
     return _Storage(row["range_unit"], row["split_by_type"])
 
 
@@ -128,7 +141,3 @@ def _days_and_types(
         return {(first, code) for code in np.unique(sensor_type).tolist()}
     pairs = np.unique(measured_us // DAY_US * _TYPES + sensor_type)
     return {(pair // _TYPES, pair % _TYPES) for pair in pairs.tolist()}
-
-
-def _as_datetime(day: int) -> Any:
-    return to_datetime(day * DAY_US)

@@ -76,6 +76,9 @@ def encode_arrow(
     ids = np.empty((len(t_us), 2), dtype=">u8")
     ids[:, 0] = sensor_high
     ids[:, 1] = sensor_low
+    # The buffers go out as they lie in memory.
+    t_us = np.ascontiguousarray(t_us, dtype=np.int64)
+    value = np.ascontiguousarray(value, dtype=np.float64)
     batch = pa.RecordBatch.from_arrays(
         [
             pa.Array.from_buffers(pa.binary(16), len(ids), [None, pa.py_buffer(ids)]),

@@ -28,7 +28,9 @@ from fleetconf.errors import ConfigError
 from fleetconf.place import nearest
 from fleetsim.errors import RecordingError
 from fleetsim.signals.recording import read_recording
+from fleetstorm.config.checks import check
 from fleetstorm.config.overrides import first_line, plain, spell, split_sweep
+from fleetstorm.config.rehearsal import rehearse
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.config.sources import (
     COMMAND_LINE,
@@ -81,6 +83,8 @@ class Composer:
             config = convert(tree, RunConfig, where=sources.where)
         except ConfigError as error:
             raise UsageError(str(error)) from error
+        if problems := check(config, sources.where) or rehearse(config, sources.where):
+            raise UsageError("\n".join(problems))
         text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
         return Composed(config, text)
 

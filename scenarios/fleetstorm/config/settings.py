@@ -9,9 +9,16 @@ from fleetconf.kinds import Kind
 from fleetconf.place import By
 from fleetconf.units import Duration, Instant
 from fleetplatform.settings import PlatformSettings
-from fleetsim.settings import DeviceTypeSettings, FleetSettings, LoadSettings
+from fleetsim.settings import (
+    DeviceTypeSettings,
+    FleetPlan,
+    FleetSettings,
+    LoadSettings,
+    RuleOfOracle,
+)
 from fleetstorm.config.bars import read_bars
 from fleetstorm.prepare import PrepareSettings
+from fleetstorm.timeline.coordinator import Span
 from fleetstorm.timeline.language import Entry, read_entry
 from fleetstorm.verdict import Bar, LimitsSettings
 
@@ -48,3 +55,25 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     platform: PlatformSettings
     transport: Annotated[Any, Kind("fleetsim.transport.kinds")]
     device_type: dict[str, DeviceTypeSettings]
+
+    def span(self, start_us: int) -> Span:
+        """When the load is, once it is known when it begins."""
+        return Span(start_us, self.duration, self.speed, self.sync_interval)
+
+    def fleet_plan(
+        self, start_us: int, run_id: str, url: str, token: str, rules: tuple[RuleOfOracle, ...]
+    ) -> FleetPlan:
+        """What the shards are told."""
+        return FleetPlan(
+            run_id=run_id,
+            seed=self.seed,
+            start_us=start_us,
+            duration_s=self.duration,
+            fleet=self.fleet,
+            load=self.load,
+            transport=self.transport,
+            device_types=self.device_type,
+            url=url,
+            organization_token=token,
+            rules=rules,
+        )

@@ -10,8 +10,14 @@ import asyncpg
 _queries: Any = aiosql.from_path(Path(__file__).with_name("queries.sql"), "asyncpg")
 _SIZES_EVERY = 5
 
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What a read raises while the server is away."""
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What a read raises while the server is away; the last where it goes in the middle of one."""
 
 
 @dataclass(frozen=True)

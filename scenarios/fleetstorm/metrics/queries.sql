@@ -22,15 +22,24 @@ from (
 where relation is not null;
 
 -- name: index_bytes()
--- Size of each index of sensor_data; those of partitions count to the index they belong to.
+-- Size of each index of sensor_data. Those of partitions count to the index that they belong to, or
+-- to each other by what their name says beyond that of their table.
 select
-    coalesce(root.relname, part.relname)::text as index_name,
+    coalesce(
+        regexp_replace(root.relname, '^sensor_data_', ''),
+        case
+            when starts_with(part.relname, owner.relname || '_')
+            then substr(part.relname, length(owner.relname) + 2)
+            else part.relname
+        end
+    ) as index_name,
     sum(pg_relation_size(part.oid))::bigint as bytes
 from (
     select to_regclass('iot.sensor_data')
     union
     select relid from pg_partition_tree(to_regclass('iot.sensor_data'))
 ) as storage (relation)
+join pg_class as owner on owner.oid = storage.relation
 join pg_index as i on i.indrelid = storage.relation
 join pg_class as part on part.oid = i.indexrelid
 left join pg_class as root on root.oid = pg_partition_root(i.indexrelid)

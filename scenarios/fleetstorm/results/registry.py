@@ -65,7 +65,7 @@ def _fits(name: str, family: str) -> bool:
     """Whether a name is a member of a family such as resources.cpu_s.*."""
     parts, pattern = name.split("."), family.split(".")
     pairs = list(zip(parts, pattern, strict=False))
-    fits = all(p == part or (p == "*" and part not in ("", "*")) for part, p in pairs)
+    fits = all(part not in ("", "*") and expected in (part, "*") for part, expected in pairs)
     return fits and len(parts) == len(pattern)
 
 

@@ -8,7 +8,12 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fleetplatform.admin import DatabaseError, PreparedDatabase, prepare_database
+from fleetplatform.admin import (
+    DatabaseError,
+    PreparedDatabase,
+    SettingsError,
+    prepare_database,
+)
 from fleetplatform.settings import PlatformSettings, ProcessSettings, encode_process_settings
 from fleetstorm.errors import InfrastructureError, UsageError
 from fleetstorm.stack.ports import check_port_free, pick_free_port
@@ -62,6 +67,8 @@ def database_errors() -> Iterator[None]:
     """The platform's own sentence about its database, as an error of the driver."""
     try:
         yield
+    except SettingsError as error:
+        raise UsageError(str(error)) from error
     except DatabaseError as error:
         raise InfrastructureError(str(error)) from error
 

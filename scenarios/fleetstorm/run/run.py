@@ -83,9 +83,8 @@ def _forget_cancellation() -> None:
 def _as_error_of_driver(error: Exception) -> Exception:
     """What another house says went wrong, as an error with an exit code."""
     known: FleetstormError
-    if isinstance(error, PlanError):
-        known = UsageError(str(error))
-    elif isinstance(error, ApiError) and error.status in _UNPROCESSABLE:
+    refused = isinstance(error, ApiError) and error.status in _UNPROCESSABLE
+    if refused or isinstance(error, PlanError):
         known = UsageError(str(error))
     elif isinstance(error, ApiError | FleetError):
         known = InfrastructureError(str(error))

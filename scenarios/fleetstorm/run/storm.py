@@ -101,18 +101,12 @@ class Storm:
             self._tenant = await prepare(
                 url, token, self.run_id, config.prepare, config.device_type
             )
-        self._plan = FleetPlan(
-            run_id=self.run_id,
-            seed=config.seed,
-            start_us=self._start_us(),
-            duration_s=config.duration,
-            fleet=config.fleet,
-            load=config.load,
-            transport=config.transport,
-            device_types=config.device_type,
-            url=self._backend.url if self._backend else "",
-            organization_token=self._tenant.api_key if self._tenant else "",
-            rules=self._tenant.rules if self._tenant else (),
+        self._plan = config.fleet_plan(
+            self._start_us(),
+            self.run_id,
+            self._backend.url if self._backend else "",
+            self._tenant.api_key if self._tenant else "",
+            self._tenant.rules if self._tenant else (),
         )
 
     async def enrol(self) -> None:
@@ -243,8 +237,7 @@ class Storm:
 
     def _span(self) -> Span:
         assert self._plan is not None
-        config = self.config
-        return Span(self._plan.start_us, config.duration, config.speed, config.sync_interval)
+        return self.config.span(self._plan.start_us)
 
     def _virtual_s(self) -> float | None:
         """How much virtual time the load has lasted; None if it never began."""

@@ -38,6 +38,9 @@ _QUIET: Mapping[str, str] = {
     "RAY_memory_monitor_refresh_ms": "0",  # it would free memory by killing a shard
 }
 
+_token = secrets.token_hex(32)
+"""One for all clusters of this process, for Ray keeps the first that it has read."""
+
 _folder: Path | None = None
 _environment_before: dict[str, str | None] = {}
 
@@ -50,7 +53,7 @@ def start_cluster(address: str | None, num_cpus: int | None = None) -> None:
     global _folder
     if address is None:
         _folder = Path(tempfile.mkdtemp(prefix="fsray-", dir=_short_folder()))
-        _set_environment({**_QUIET, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+        _set_environment({**_QUIET, "RAY_AUTH_TOKEN": _token})
         options = {
             "num_cpus": num_cpus,
             "include_dashboard": False,

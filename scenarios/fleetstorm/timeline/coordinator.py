@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fleetplatform.wire.clock import ClockLaw, wall_now_us
 from fleetstorm.results.events import EventLog
-from fleetstorm.timeline.actions import Stage
+from fleetstorm.timeline.actions import Moment, Stage
 from fleetstorm.timeline.language import Entry
 
 if TYPE_CHECKING:
@@ -75,21 +75,21 @@ class Coordinator:
         self._events = events
         self._set_clock = set_clock
         self._on_sample = on_sample
-        self._stage = Stage(fleet, events, span.end_us)
-        order = sorted(range(len(entries)), key=lambda i: entries[i].at_s)
-        planned = [(i, span.at_us(entries[i].at_s), entries[i]) for i in order]
-        self._entries = [entry for entry in planned if entry[1] < span.end_us]
-        for _, at_us, entry in planned[len(self._entries) :]:
-            events.add("not_reached", at_us, action=entry.name)
+        self._stage = Stage(fleet, events)
+        planned = moments(entries, span)
+        self._ahead = [(moment, entry) for moment, entry in planned if moment.at_us < span.end_us]
+        for moment, entry in planned[len(self._ahead) :]:
+            events.add("not_reached", moment.at_us, action=entry.name)
         self.law: ClockLaw | None = None
 
     async def play(self) -> ClockLaw:
         """The load from its start to its end; gives the law that virtual time followed."""
-        for order, at_us, entry in self._entries:
-            await entry.action.plan(self._stage, at_us, order)
+        for moment, entry in self._ahead:
+            for order in entry.action.orders(moment):
+                await self._fleet.apply(order)
         law = await self._begin()
         await self._perform(until_us=self._span.start_us)
-        for until_us in self._span.boundaries([at_us for _, at_us, _ in self._entries]):
+        for until_us in self._span.boundaries([moment.at_us for moment, _ in self._ahead]):
             self._on_sample(await self._fleet.advance(until_us, law), law)
             await self._perform(until_us)
         self._events.add("load_ended", self._span.end_us)
@@ -116,6 +116,15 @@ class Coordinator:
 
     async def _perform(self, until_us: int) -> None:
         """Let everything happen whose time has come and that has not happened yet."""
-        while self._entries and self._entries[0][1] <= until_us:
-            order, at_us, entry = self._entries.pop(0)
-            await entry.action.perform(self._stage, at_us, order)
+        while self._ahead and self._ahead[0][0].at_us <= until_us:
+            moment, entry = self._ahead.pop(0)
+            await entry.action.perform(self._stage, moment)
+
+
+def moments(entries: Sequence[Entry], span: Span) -> list[tuple[Moment, Entry]]:
+    """The entries of a timeline with their times, in order of time."""
+    placed = [
+        (Moment(span.at_us(entry.at_s), span.end_us, order), entry)
+        for order, entry in enumerate(entries)
+    ]
+    return sorted(placed, key=lambda one: one[0].at_us)

@@ -138,8 +138,8 @@ class Schedule:
         """Times once a report, then handed to each reading in it."""
         report = np.repeat(np.arange(len(device)), ticks)
         t_us = self.times_us(device[report], tick[report] + _within(ticks))
-        begin: Ints = np.cumsum(ticks) - ticks
-        return t_us[begin[row] + within]
+        of_row: Ints = t_us[(np.cumsum(ticks) - ticks)[row] + within]
+        return of_row
 
 
 def _within(counts: Ints) -> Ints:

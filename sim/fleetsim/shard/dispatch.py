@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fleetplatform.wire.clock import wall_now_us
+from fleetplatform.wire.resources import Receipt
 from fleetsim.devices.buffer import Buffer
 from fleetsim.transport.kinds import Transport
 from fleetsim.transport.outcome import REJECTIONS_LISTED_MAX, Again, Outcome, Refused, Taken
@@ -214,21 +215,21 @@ class Dispatcher:
 
 def _believe(outcome: Outcome, size: int) -> Outcome:
     """The outcome, unless it is a receipt that cannot be for these readings: no answer then."""
-    if not isinstance(outcome, Taken):
-        return outcome
-    receipt = outcome.receipt
-    taken, rejected = receipt.accepted + receipt.duplicates, receipt.rejected
-    adds_up = taken + receipt.rejected_total == size
-    if adds_up and not receipt.rejected_total and not rejected and receipt.accepted >= 0 <= taken:
-        return outcome
+    if isinstance(outcome, Taken) and not _fits(outcome.receipt, size):
+        return Again(uncertain=True)
+    return outcome
+
+
+def _fits(receipt: Receipt, size: int) -> bool:
+    """Whether a receipt can be the answer to a body of that many readings."""
+    total, rejected = receipt.rejected_total, receipt.rejected
+    taken = receipt.accepted + receipt.duplicates
+    if taken + total != size or min(receipt.accepted, receipt.duplicates, total) < 0:
+        return False
     indexes = {reading.index for reading in rejected if 0 <= reading.index < size}
-    named = len(indexes) == len(rejected) <= receipt.rejected_total
-    all_named = len(rejected) == receipt.rejected_total
-    open_ended = len(rejected) >= REJECTIONS_LISTED_MAX or taken == 0
-    positive = min(receipt.accepted, receipt.duplicates, receipt.rejected_total) >= 0
-    if adds_up and positive and named and (all_named or open_ended):
-        return outcome
-    return Again(uncertain=True)
+    if not len(indexes) == len(rejected) <= total:
+        return False
+    return len(rejected) in (total, REJECTIONS_LISTED_MAX) or taken == 0
 
 
 def _is_cut_short(outcome: Outcome, size: int) -> bool:

@@ -30,7 +30,7 @@ class Reporter:
         self._limit_us = pace.played_us
         self._ending = False
         self._extended = asyncio.Event()
-        self._progress = asyncio.Condition()
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._hurry = asyncio.Event()
 
     @property
@@ -45,14 +45,17 @@ class Reporter:
         self._extended.set()
 
     async def reached(self, until_us: int) -> None:
-        """Return when all slots up to a virtual time have come."""
-        async with self._progress:
-            await self._progress.wait_for(lambda: self.reached_us >= until_us)
+        """Return when all slots up to a virtual time have come, or none will come any more."""
+        if self.reached_us < until_us and not self._ending:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append((until_us, future))
+            await future
 
     def finish(self, *, hurry: bool) -> None:
-        """End the loop after the slot that is being played; at once, or at its pace."""
+        """End the loop after the slot that is being played: at once, or at its pace."""
         self._ending = True
         self._extended.set()
+        self._tell()
         if hurry:
             self._hurry.set()
 
@@ -68,10 +71,12 @@ class Reporter:
 
     async def _play(self, slot: Slot) -> None:
         await self._wait_until(slot.intended_us)
+        if self._hurry.is_set() and wall_now_us() < slot.intended_us:
+            # Told to end before its time has come: nothing of this slot is measured.
+            return
         due = self._sensing.due(slot.from_us, slot.until_us)
-        async with self._progress:
-            self.reached_us = slot.until_us
-            self._progress.notify_all()
+        self.reached_us = slot.until_us
+        self._tell()
         cuts = due.sensor.searchsorted(self._senders.groups).tolist()
         groups = len(cuts) - 1
         for group, (start, stop) in enumerate(pairwise(cuts)):
@@ -94,6 +99,15 @@ class Reporter:
     def settle(self) -> None:
         """Enter the answers that have come."""
         self._books.settle(self._dispatcher.collect(), self._pace.law)
+
+    def _tell(self) -> None:
+        """Wake those whose time has been reached, or all at the end."""
+        waiting, self._waiting = self._waiting, []
+        for until_us, future in waiting:
+            if not self._ending and self.reached_us < until_us:
+                self._waiting.append((until_us, future))
+            elif not future.done():
+                future.set_result(None)
 
     async def _wait_until(self, wall_us: int) -> None:
         """Sleep until a time of the wall clock; past times still let the transport work."""

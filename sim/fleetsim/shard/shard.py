@@ -42,30 +42,32 @@ class Facts(NamedTuple):
 
 
 class Shard:
-    """made → enrol → begin → advance, apply … → drain → close_books → readings … → stop.
+    """open → enrol → begin → advance, apply … → drain → close_books → readings … → stop.
 
     All waiting is done on the event loop of the first call. Errors are FleetErrors.
     """
 
+    _population: Population
+    _senders: Senders
+    _sensing: Sensing
+
     def __init__(self, plan: FleetPlan, index: int) -> None:
         self._plan = plan
         self._index = index
-        self._population = Population.of(plan, device_ordinals(plan.fleet, index))
-        self._senders = Senders(
-            self._population.sensor_device,
-            self._population.devices,
-            plan.fleet.devices_per_gateway if plan.transport.gateways else None,
-        )
-        self._sensing = Sensing(plan, self._population)
         self._orders: list[Order] = []
         self._process = psutil.Process()
         self._enrolled = 0
         self._identities: Identities | None = None
         self._storm: _Storm | None = None
 
-    async def facts(self) -> Facts:
-        """Process id, number of devices and sensors."""
-        population = self._population
+    async def open(self) -> Facts:
+        """Make the shard's devices; raises PlanError."""
+        plan = self._plan
+        ordinals = device_ordinals(plan.fleet, self._index)
+        self._population = population = Population.of(plan, ordinals)
+        self._sensing = Sensing(plan, population)
+        gateway = plan.fleet.devices_per_gateway if plan.transport.gateways else None
+        self._senders = Senders(population.sensor_device, population.devices, gateway)
         return Facts(os.getpid(), population.devices, population.sensors)
 
     async def enrolled(self) -> int:

@@ -14,8 +14,6 @@ import yaml
 import fleetconf
 from fleetconf import kinds
 from fleetconf.convert import convert
-from fleetsim.load.profiles import steady
-from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
 from fleetplatform.wire.readings import ARROW_MEDIA_TYPE, decode_arrow, decode_json
 from fleetplatform.wire.resources import (
     EnrolledDevice,
@@ -24,15 +22,13 @@ from fleetplatform.wire.resources import (
     Receipt,
     RejectedReading,
 )
+from fleetsim.load.profiles import steady
+from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
 
 Key = tuple[int, int, int]
 _READINGS_MAX = 10_000_000
 _LISTED_MAX = 100
 _PROBLEMS = {"401": 401, "413": 413, "429": 429, "500": 500, "503": 503}
-BEHAVIOURS = (
-    "ok", *_PROBLEMS, "die_before", "die_after", "half_answer", "garbage", "lie", "silent",
-    "reject_some", "reject_many", "reject_all",
-)  # fmt: skip
 
 
 class Backend:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from fleetplatform.wire.clock import ClockLaw, wall_now_us
-from fleetsim.errors import EnrolError, ShardError
+from fleetsim.errors import EnrolError, PlanError, ShardError
 from fleetsim.faults import SensorFault
 from fleetsim.faults.kinds import dropout, spike
 from fleetsim.fleet import Fleet
@@ -69,7 +69,7 @@ async def test_the_digest_is_the_same_however_the_fleet_is_spread(
         assert fleet.shards == spread.get("shards", 20)
         assert len(set(fleet.pids)) == fleet.shards
         assert fleet.devices == 20
-        spread_out = await _run(fleet, speed=5.0)
+        spread_out = await _run(fleet, speed=40.0)
         readings = await fleet.readings(np.arange(spread_out.sensors))
     assert spread_out.digest == whole.digest
     assert spread_out.emitted.tolist() == whole.emitted.tolist()
@@ -104,6 +104,13 @@ async def test_shards_enrol_their_devices_over_the_network_and_tell_how_far_they
     assert len(backend.stored) == 200
 
 
+async def test_a_plan_that_cannot_be_simulated_is_told_by_its_own_error(
+    make_plan: MakePlan,
+) -> None:
+    with pytest.raises(PlanError, match="starship"):
+        await Fleet.start(make_plan(mix={"starship": 1.0}))
+
+
 async def test_a_backend_that_is_not_there_is_an_error_of_enrolment(make_plan: MakePlan) -> None:
     async with _started(make_plan("http_json", url="http://127.0.0.1:9")) as fleet:
         with pytest.raises(EnrolError, match=r"127\.0\.0\.1:9 cannot be reached"):
@@ -128,7 +135,7 @@ async def test_no_actor_is_left_after_stop(make_plan: MakePlan) -> None:
     async with _started(make_plan(shards=2)) as fleet:
         pids = fleet.pids
         assert all(psutil.pid_exists(pid) for pid in pids)
-    gone, alive = psutil.wait_procs(
+    _, alive = psutil.wait_procs(
         [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=10
     )
     assert alive == []

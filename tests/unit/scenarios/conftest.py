@@ -1,6 +1,6 @@
 """What the unit tests of the driver share: a summary as a good run leaves it, and its folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -126,11 +126,12 @@ def summary() -> Summary:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+def folder(tmp_path: Path) -> Iterator[Folder]:
     """A results folder with everything in it but the summary."""
     folder = Folder.create(tmp_path / "run", tmp_path, "steady", "4f2a9c01")
     _fill(folder)
-    return folder
+    yield folder
+    folder.close()
 
 
 @pytest.fixture

@@ -48,8 +48,8 @@ def make_engine(settings: PlatformSettings, directory: Directory) -> Engine:
     """The engine of that kind; raises SettingsError for one that does not exist."""
     found = kinds.find("fleetplatform.ingest.engines")
     if settings.engine.kind not in found:
-        names = ", ".join(sorted(found))
-        raise SettingsError(f"platform.engine.kind: no engine {settings.engine.kind!r}; use {names}")
+        names, kind = ", ".join(sorted(found)), settings.engine.kind
+        raise SettingsError(f"platform.engine.kind: no engine {kind!r}; use {names}")
     engine: Engine = found[settings.engine.kind].make(settings, directory)
     return engine
 

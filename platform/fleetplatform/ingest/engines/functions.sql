@@ -79,7 +79,9 @@ begin
           and sensor_type = sensor.sensor_type
           and measurement_timestamp >= hour_start - interval '24 hours'
           and measurement_timestamp < hour_start
-          and data_quality & 16 = 0;
+          and data_quality & 16 = 0
+          -- A value whose square, summed, no float could hold is no part of a baseline.
+          and abs(measurement_value) < 1e100;
         if reading_count >= 30 then
             distance := abs(processed - mean);
             rounding := 1e-9 * greatest(1, abs(mean));
@@ -88,13 +90,8 @@ begin
         end if;
     end if;
 
-    insert into iot.sensor_data (
-        sensor_id, device_id, organization_id, sensor_type, measurement_timestamp, received_at,
-        measurement_value, raw_value, data_quality, is_anomaly, anomaly_score, measurement_metadata
-    )
-    values (
-        sensor_uuid, sensor.device_id, sensor.organization_id, sensor.sensor_type, measured_at,
-        received, processed,
+    perform iot.store_reading(
+        sensor, measured_at, received, processed,
         case when factor = 1 and addend = 0 then null else sent_value end,
         quality, anomaly, score, metadata
     );

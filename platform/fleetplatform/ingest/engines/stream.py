@@ -44,7 +44,11 @@ class _Found:
 
 
 class StreamEngine:
-    """State: the detector's sums, each sensor's watermark, which alerts are open."""
+    """State: the detector's sums, each sensor's watermark, which alerts are open.
+
+    `_newest_us` is the newest `received_at` among the rows of that state, and `_received_us` that
+    of the last batch: behind the former, the clock was set back and no checkpoint can be written.
+    """
 
     def __init__(self, settings: PlatformSettings, directory: Directory) -> None:
         self._directory = directory
@@ -53,6 +57,7 @@ class StreamEngine:
         self._partitions = Partitions()
         self._watermark_us = np.zeros(0, dtype=np.int64)
         self._schedule = checkpoint.Schedule(settings.ingest.checkpoint_interval)
+        self._newest_us = 0
         self._received_us = 0
         self._sound = False
 
@@ -60,10 +65,10 @@ class StreamEngine:
         """Build the state from the last checkpoint and the rows received since."""
         self._detector.clear()
         self._watermark_us = np.zeros(0, dtype=np.int64)
-        self._received_us = 0
         self._reserve()
         async with pool.acquire() as conn, conn.transaction():
-            await checkpoint.load(
+            await checkpoint.hold_lane(conn)
+            self._newest_us = await checkpoint.load(
                 conn, self._directory, self._detector, self._watermark_us, now_us
             )
             await life.load_open(conn, self._rulebook, self._directory)
@@ -86,6 +91,7 @@ class StreamEngine:
                 await self.load(pool, arrivals.received_us)
             self._reserve()
             self._sound = False
+            self._order(arrivals)
             try:
                 stored = await self._try(pool, arrivals, accepted, look_up_all)
             except (asyncpg.UniqueViolationError, asyncpg.SerializationError,
@@ -96,6 +102,11 @@ class StreamEngine:
             return stored
         raise asyncpg.UniqueViolationError("another writer kept storing the same readings")
 
+    def _order(self, arrivals: Arrivals) -> None:
+        """Have a clock that stands still, or was read by another machine, not repeat a time."""
+        if self._newest_us - checkpoint.REWIND_US < arrivals.received_us <= self._newest_us:
+            arrivals.received_us = self._newest_us + 1
+
     async def _try(
         self, pool: Pool, arrivals: Arrivals, accepted: NDArray[np.intp], look_up_all: bool
     ) -> Stored:
@@ -103,6 +114,7 @@ class StreamEngine:
         rows = self._rows(arrivals, accepted[order])
         await self._partitions.ensure(pool, rows.measured_us, rows.sensor_type)
         async with pool.acquire() as conn, conn.transaction():
+            await checkpoint.hold_lane(conn)
             found = await self._find_duplicates(conn, rows, look_up_all)
             fresh = rows.take(~found.duplicate) if found.duplicate.any() else rows
             transitions = self._evaluate(fresh)
@@ -111,7 +123,7 @@ class StreamEngine:
             raised, cleared = await life.apply(
                 conn, transitions, self._rulebook, self._directory
             )
-            saves = self._schedule.is_due()
+            saves = arrivals.received_us > self._newest_us and self._schedule.is_due()
             if saves:
                 await checkpoint.save(
                     conn, self._directory, self._detector, arrivals.received_us
@@ -119,6 +131,7 @@ class StreamEngine:
         if saves:
             self._detector.settled()
         self._received_us = arrivals.received_us
+        self._newest_us = max(self._newest_us, arrivals.received_us)
         duplicate = np.empty(len(accepted), dtype=np.bool_)
         duplicate[order] = found.duplicate
         return Stored(duplicate, found.conflicts, raised, cleared)
@@ -196,7 +209,7 @@ class StreamEngine:
 
     async def checkpoint(self, pool: Pool) -> None:
         """Write the sums down now."""
-        if self._sound and self._received_us:
+        if self._sound and self._received_us >= self._newest_us > 0:
             async with pool.acquire() as conn, conn.transaction():
                 await checkpoint.save(conn, self._directory, self._detector, self._received_us)
             self._detector.settled()

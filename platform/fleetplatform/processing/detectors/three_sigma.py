@@ -17,6 +17,8 @@ HOURS = 24
 READINGS_MIN = 30
 SIGMAS = 3.0
 SCORE_MAX = 5.0
+LARGEST = 1e100
+"""Values of this size are judged but not learned from: no float could hold their summed squares."""
 RELATIVE_TOLERANCE = 1e-9
 """Deviations below this share of the mean are rounding, not anomalies."""
 
@@ -83,8 +85,15 @@ class ThreeSigma:
         for one in hours.tolist():
             rows = slice(None) if len(hours) == 1 else np.flatnonzero(hour == one)
             score[rows], anomaly[rows] = self._score(sensor[rows], one, value[rows])
-            self.add(*_sums(sensor[rows], one, value[rows]))
+            self._learn(sensor[rows], one, value[rows])
         return score, anomaly
+
+    def _learn(self, sensor: Sensors, hour: int, value: Floats) -> None:
+        usable = np.abs(value) < LARGEST
+        if not usable.all():
+            sensor, value = sensor[usable], value[usable]
+        if len(sensor):
+            self.add(*_sums(sensor, hour, value))
 
     def _score(self, sensor: Sensors, hour: int, value: Floats) -> tuple[Floats, Floats]:
         stale = sensor[self._baseline_hour[sensor] != hour]
@@ -93,7 +102,7 @@ class ThreeSigma:
         count, mean, deviation = self._baseline[sensor].T
         distance = np.abs(value - mean)
         rounding = RELATIVE_TOLERANCE * np.maximum(1.0, np.abs(mean))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             score = np.where(
                 deviation > rounding, np.minimum(distance / deviation, SCORE_MAX), 0.0
             )

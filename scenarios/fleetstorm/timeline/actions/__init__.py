@@ -6,6 +6,7 @@ a file; the name of the file is the word of the timeline.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,25 +14,34 @@ from fleetstorm.results.events import EventLog
 
 if TYPE_CHECKING:
     from fleetsim.fleet import Fleet
+    from fleetsim.shard.sensing import Order
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When an entry of a timeline happens, in virtual time.
+
+    end_us: when the load is over · order: the entry's place in the timeline.
+    """
+
+    at_us: int
+    end_us: int
+    order: int
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What an action can reach: the fleet, the run's journal, the end of the load."""
+    """What an action can reach while the load is on: the fleet, the run's journal."""
 
     fleet: Fleet
     events: EventLog
-    end_us: int
 
 
 class Action(Protocol):
-    """Both are given the virtual time of the entry and the entry's place in the timeline.
+    """orders → (the load begins, virtual time reaches the entry) → perform."""
 
-    plan → (the load begins, virtual time reaches the entry) → perform.
-    """
+    def orders(self, moment: Moment) -> Sequence[Order]:
+        """What the shards must know before the load begins; pure, so it can be tried out."""
 
-    async def plan(self, stage: Stage, at_us: int, order: int) -> None:
-        """Before the load: tell whoever must know beforehand, such as the shards."""
-
-    async def perform(self, stage: Stage, at_us: int, order: int) -> None:
+    async def perform(self, stage: Stage, moment: Moment) -> None:
         """When its time has come: do it, and write it into the journal."""

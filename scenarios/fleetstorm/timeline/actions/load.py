@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from fleetconf.kinds import Kind
 from fleetconf.units import Duration, Rate
-from fleetstorm.timeline.actions import Stage
+from fleetsim.load.change import LoadChange
+from fleetstorm.timeline.actions import Moment, Stage
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,13 +29,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.rate is None and self.interval is None and self.profile is None:
             raise ValueError("give it a rate, an interval or a profile")
 
-    async def plan(self, stage: Stage, at_us: int, order: int) -> None:
-        """Tell the shards, whose schedules are made in advance."""
-        from fleetsim.load.change import LoadChange
+    def orders(self, moment: Moment) -> list[LoadChange]:
+        """The change, for the shards' schedules are made in advance."""
+        return [
+            LoadChange(
+                moment.at_us, rate=self.rate, interval=self.interval, profile=self.profile
+            )
+        ]
 
-        change = LoadChange(at_us, rate=self.rate, interval=self.interval, profile=self.profile)
-        await stage.fleet.apply(change)
-
-    async def perform(self, stage: Stage, at_us: int, order: int) -> None:
+    async def perform(self, stage: Stage, moment: Moment) -> None:
         """Write down that the load is another one from now on."""
-        stage.events.add("load_changed", at_us, rate=self.rate, interval_s=self.interval)
+        stage.events.add(
+            "load_changed", moment.at_us, rate=self.rate, interval_s=self.interval
+        )

@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from fleetconf.kinds import Kind, name_of
 from fleetconf.units import Duration, Share
-from fleetstorm.timeline.actions import Stage
+from fleetsim.faults import SensorFault
+from fleetstorm.timeline.actions import Moment, Stage
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,35 +33,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.share is not None and self.devices is not None:
             raise ValueError("give it a share or devices, not both")
 
-    async def plan(self, stage: Stage, at_us: int, order: int) -> None:
-        """Tell the shards which sensors go wrong, and when."""
-        from fleetsim.faults import SensorFault
-
+    def orders(self, moment: Moment) -> list[SensorFault]:
+        """The fault, which the shards plant in sensors of their own."""
         fault = SensorFault(
             kind=self.fault,
-            start_us=at_us,
-            end_us=self._end_us(stage, at_us),
-            order=order,
+            start_us=moment.at_us,
+            end_us=self._end_us(moment),
+            order=moment.order,
             share=1.0 if self.share is None else self.share,
             devices=self.devices,
             device_type=self.device_type,
             sensor=self.sensor,
         )
-        await stage.fleet.apply(fault)
+        return [fault]
 
-    async def perform(self, stage: Stage, at_us: int, order: int) -> None:
+    async def perform(self, stage: Stage, moment: Moment) -> None:
         """Write down that the fault is there from now on."""
         stage.events.add(
             "sensor_fault",
-            at_us,
+            moment.at_us,
             fault=name_of(self.fault),
             share=self.share,
             device_type=self.device_type,
             sensor=self.sensor,
-            until_us=self._end_us(stage, at_us),
+            until_us=self._end_us(moment),
         )
 
-    def _end_us(self, stage: Stage, at_us: int) -> int:
+    def _end_us(self, moment: Moment) -> int:
         if self.for_ is None:
-            return stage.end_us
-        return min(stage.end_us, at_us + round(self.for_ * 1e6))
+            return moment.end_us
+        return min(moment.end_us, moment.at_us + round(self.for_ * 1e6))

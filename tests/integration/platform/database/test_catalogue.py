@@ -86,7 +86,8 @@ async def test_the_tenant_policies_read_the_visible_set_and_write_the_one_tenant
     owner: asyncpg.Connection,
 ) -> None:
     rows = await owner.fetch(
-        "select qual, with_check from pg_policies where schemaname = 'iot' and policyname = 'tenant'"
+        "select qual, with_check from pg_policies"
+        " where schemaname = 'iot' and policyname = 'tenant'"
     )
     assert len(rows) >= 10
     assert all("app.organization_ids" in row["qual"] for row in rows)

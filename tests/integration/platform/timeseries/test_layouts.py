@@ -157,7 +157,8 @@ async def test_another_layout_replaces_an_empty_one(
     prepared = await prepare_database(database_url, make_settings("single"))
     owner = await asyncpg.connect(prepared.owner_url)
     assert await owner.fetchval("select kind from iot.storage_layout") == "single"
-    assert await owner.fetchval("select relkind from pg_class where relname = 'sensor_data'") == b"r"
+    kind = "select relkind from pg_class where relname = 'sensor_data'"
+    assert await owner.fetchval(kind) == b"r"
     await owner.close()
 
 

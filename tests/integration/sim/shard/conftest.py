@@ -40,6 +40,7 @@ def play() -> Play:
         between: Callable[[int], Awaitable[None]] | None = None,
     ) -> Played:
         shard = Shard(plan, 0)
+        await shard.open()
         await shard.enrol()
         law = ClockLaw(plan.start_us, wall_now_us(), speed)
         await shard.begin(law)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
+from fleetplatform.wire.clock import ClockLaw, wall_now_us
+from fleetsim.errors import ShardError, TransportError
 from fleetsim.faults import SensorFault
 from fleetsim.faults.kinds import dropout
 from fleetsim.ledger.digest import reading_hash
 from fleetsim.ledger.report import Disposition, LedgerReport, Readings
 from fleetsim.settings import FleetPlan, RuleOfOracle
+from fleetsim.shard.shard import Shard
 
 START_US = 1_780_272_000_000_000
 BEHAVIOURS = (
@@ -185,9 +189,8 @@ async def test_withheld_readings_are_never_sent_and_their_cause_is_told(
     make_plan: MakePlan, backend: Backend, play: Play
 ) -> None:
     fault = SensorFault(
-        kind=dropout.Settings(probability=1.0), start_us=START_US + 2_000_000, end_us=START_US + 7_000_000,
-        order=0, share=0.5,
-    )  # fmt: skip
+        dropout.Settings(probability=1.0), START_US + 2_000_000, START_US + 7_000_000, 0, share=0.5
+    )
     played = await play(_plan(make_plan, backend, "http_arrow"), orders=[fault])
     await _check(backend, played)
     report = played.report
@@ -228,3 +231,49 @@ async def test_the_oracle_expects_alerts_from_acknowledged_readings_alone(
     expected = played.report.expected_alerts
     assert {(a.sensor, a.raised_us) for a in expected} == set(first.items())
     assert {(a.rule, a.resolved_us, a.certain) for a in expected} == {("any", -1, True)}
+
+
+async def test_a_stopped_clock_is_stepped_and_each_step_ends_when_it_is_answered(
+    make_plan: MakePlan, backend: Backend, play: Play
+) -> None:
+    played = await play(_plan(make_plan, backend, "http_arrow"), speed=0.0, steps=5)
+    await _check(backend, played)
+    assert [s.acknowledged for s in played.samples] == [40, 40, 40, 40, 40, 0]
+    assert sum(s.response.count for s in played.samples) == 0
+    assert sum(s.service.count for s in played.samples) == 200
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_books_closed_in_the_middle_of_a_step_balance(
+    make_plan: MakePlan, backend: Backend, transport: str
+) -> None:
+    """As after Ctrl-C: whoever waits for the step is let go, and nothing is made any more."""
+    plan = _plan(make_plan, backend, transport)
+    shard = Shard(plan, 0)
+    await shard.open()
+    await shard.enrol()
+    law = ClockLaw(START_US, wall_now_us(), 20.0)
+    await shard.begin(law)
+    step = asyncio.ensure_future(shard.advance(START_US + 3_600_000_000, law))
+    await asyncio.wait_for(_until(lambda: backend.requests > 5), 5)
+    report, _ = await shard.close_books()
+    sample = await asyncio.wait_for(step, 1)
+    await _check(backend, SimpleNamespace(shard=shard, report=report, samples=[sample]))
+    assert report.emitted.sum() > 0
+    await shard.stop()
+
+
+async def test_a_url_that_cannot_be_spoken_to_is_refused_before_anything_starts(
+    make_plan: MakePlan
+) -> None:
+    shard = Shard(make_plan("http_json", url="https://127.0.0.1"), 0)
+    await shard.open()
+    with pytest.raises(TransportError, match="give a URL like"):
+        await shard.enrol()
+    with pytest.raises(ShardError, match="after it has enrolled"):
+        await shard.begin(ClockLaw(START_US, wall_now_us(), 1.0))
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - the server has no event for it
+        await asyncio.sleep(0.01)

@@ -10,7 +10,8 @@ from fleetsim.transport.report import Piece, Report, count
 
 def _report(first: int, size: int) -> Report:
     ticks = np.arange(first, first + size, dtype=np.int64)
-    return Report(np.zeros(size, np.int32), ticks, ticks * 1000, ticks / 2, ticks.view(np.uint64), intended_us=0)
+    sensor, hashes = np.zeros(size, np.int32), ticks.view(np.uint64)
+    return Report(sensor, ticks, ticks * 1000, ticks / 2, hashes, intended_us=0)
 
 
 def _piece(first: int, size: int) -> Piece:

@@ -15,6 +15,7 @@ from fleetsim.load.change import LoadChange
 from fleetsim.load.profiles import ramp, steady
 from fleetsim.load.schedule import Due, Schedule
 from fleetsim.settings import FleetPlan
+from fleetsim.signals import Sampler
 
 MakePlan = Callable[..., FleetPlan]
 
@@ -209,3 +210,11 @@ def test_devices_without_sensors_have_nothing_due(make_plan: MakePlan) -> None:
     due = Schedule(plan, population).due(START_US, START_US + 10_000_000)
     assert len(due.t_us) == 3 * 10
     assert set(due.sensor.tolist()) == {0, 1, 2}
+
+
+def test_a_fleet_without_sensors_is_silent(make_plan: MakePlan) -> None:
+    plan = make_plan(4, mix={"gateway": 1.0})
+    due = _schedule(plan).due(START_US, START_US + MINUTE_US)
+    assert [len(column) for column in due] == [0, 0, 0]
+    population = Population.of(plan, np.arange(4))
+    assert len(Sampler(plan, population).true_values(*due)) == 0

@@ -1,6 +1,7 @@
 """True values: the same bits for a reading in any call, and the shape that the settings say."""
 
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from fleetconf.kinds import find
 from fleetsim.devices.population import Population
+from fleetsim.draws import normal
 from fleetsim.errors import RecordingError
 from fleetsim.load.schedule import Due, Schedule
 from fleetsim.settings import DeviceTypeSettings, FleetPlan
@@ -28,18 +30,29 @@ def _noise(sensors: int = 5, correlation: float = 0.9) -> Autoregression:
     return Autoregression(3, 3072, np.arange(sensors), np.full(sensors, correlation))
 
 
+@cache
 def _reference(sensors: int, ticks: int) -> np.ndarray:
-    """The recursion, one tick after the other."""
-    noise = _noise(sensors)
+    """The recursion as it is written down, one tick after the other; shape (ticks, sensors)."""
     at = np.arange(sensors)
-    return np.array([noise.values(at, np.full(sensors, k)) for k in range(ticks)])
+    drawn = [normal(3, 3072, at, tick) for tick in range(ticks)]
+    rows = drawn[:1]
+    for tick in range(1, ticks):
+        row = 0.9 * rows[-1] + np.sqrt(1 - 0.9 * 0.9) * drawn[tick]
+        rows.append(drawn[tick] if tick % RESTART_TICKS == 0 else row)
+    return np.array(rows)
+
+
+def test_noise_one_tick_after_the_other_is_the_recursion() -> None:
+    noise, at = _noise(), np.arange(5)
+    values = [noise.values(at, np.full(5, tick)) for tick in range(RESTART_TICKS + 20)]
+    assert np.array_equal(values, _reference(5, RESTART_TICKS + 20))
 
 
 @settings(max_examples=60)
 @given(data=st.data())
 def test_noise_has_the_same_bits_in_any_order_and_grouping(data: st.DataObject) -> None:
     ticks = 2 * RESTART_TICKS + 50
-    known = _known_noise(ticks)
+    known = _reference(5, ticks)
     noise = _noise()
     tick = st.one_of(
         st.integers(0, ticks - 1), st.integers(RESTART_TICKS - 3, RESTART_TICKS + 3)
@@ -55,13 +68,6 @@ def test_noise_has_the_same_bits_in_any_order_and_grouping(data: st.DataObject) 
         assert np.array_equal(noise.values(at, when), known[when, at])
 
 
-_KNOWN: dict[int, np.ndarray] = {}
-
-
-def _known_noise(ticks: int) -> np.ndarray:
-    return _KNOWN.setdefault(ticks, _reference(5, ticks))
-
-
 @settings(max_examples=20)
 @given(cuts=st.lists(st.integers(0, 2098), max_size=8), sensors=st.integers(1, 5))
 def test_noise_of_long_runs_is_the_recursion(cuts: list[int], sensors: int) -> None:
@@ -69,7 +75,7 @@ def test_noise_of_long_runs_is_the_recursion(cuts: list[int], sensors: int) -> N
     noise = _noise(sensors)
     for a, b in pairwise([0, *sorted(cuts), ticks]):
         at, when = np.repeat(np.arange(sensors), b - a), np.tile(np.arange(a, b), sensors)
-        expected = _known_noise(ticks)[a:b, :sensors].T.ravel()
+        expected = _reference(5, ticks)[a:b, :sensors].T.ravel()
         assert np.array_equal(noise.values(at, when), expected)
 
 

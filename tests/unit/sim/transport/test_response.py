@@ -1,10 +1,11 @@
 """One HTTP response, however the network cuts it into pieces."""
 
 import pytest
-from fleetsim.errors import ResponseError
-from fleetsim.transport.response import NO_ANSWER, Reply, ResponseParser
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fleetsim.errors import ResponseError
+from fleetsim.transport.response import NO_ANSWER, Reply, ResponseParser
 
 COUNTED = b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = (
