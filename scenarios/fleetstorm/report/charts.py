@@ -32,7 +32,7 @@ def lines(
 ) -> Chart:
     """Several series over the seconds of the load."""
     rows = _rows(named)
-    drawn = _base(rows).mark_line(strokeWidth=1.8, interpolate="monotone")
+    drawn = _base(rows).mark_line(strokeWidth=1.8)
     drawn = drawn.encode(
         x=_time(),
         y=alt.Y("value:Q", title=y_title, axis=alt.Axis(format=unit_format)),
@@ -118,7 +118,12 @@ def _base(rows: Sequence[Mapping[str, Any]], height: int = _HEIGHT) -> Any:
 
 
 def _time() -> Any:
-    return alt.X("t:Q", title="seconds since the load began", axis=alt.Axis(format="~g"))
+    return alt.X(
+        "t:Q",
+        title="seconds since the load began",
+        axis=alt.Axis(format="~g"),
+        scale=alt.Scale(nice=False),
+    )
 
 
 def _colour(names: list[str], symbol: str = "stroke") -> Any:

@@ -27,10 +27,23 @@ class Series:
 
     def per_second(self) -> "Series":
         """How fast a counter grows; a counter that was reset grows by nothing there."""
+        even = self._evenly()
+        grown = np.maximum(0.0, np.diff(even.value)) / np.diff(even.t_s)
+        return Series(even.t_s[1:], grown)
+
+    def from_nothing(self) -> "Series":
+        """A counter with the point at which the load began and it stood at 0."""
+        return Series(np.append(0.0, self.t_s), np.append(0.0, self.value))
+
+    def _evenly(self) -> "Series":
+        """Without points that another follows at once: a rate over a moment says nothing."""
         spacing = np.diff(self.t_s)
-        apart = spacing > 0
-        grown = np.maximum(0.0, np.diff(self.value))[apart] / spacing[apart]
-        return Series(self.t_s[1:][apart], grown)
+        if len(spacing) == 0:
+            return self
+        kept = np.append(spacing > np.median(spacing) / 2, True)
+        kept[0] = True
+        kept &= np.append(spacing > 0, True)
+        return Series(self.t_s[kept], self.value[kept])
 
     def thinned(self) -> "Series":
         """At most 400 points, each the mean of its neighbours."""
@@ -87,10 +100,11 @@ def histogram(run: Run, metric: str, buckets: int) -> Counts | None:
 
 
 def _began_us(table: Any) -> int:
-    """When the load began, as far as its first sample tells."""
-    load = table.filter(pc.equal(table["metric"], "load.emitted"))
-    times = (load if load.num_rows else table)["wall_us"]
-    return int(pc.min(times).as_py() or 0)
+    """When the load began: one step before its first sample."""
+    load = table.filter(pc.equal(table["metric"], "load.emitted"))["wall_us"].to_numpy()
+    if len(load) > 1:
+        return int(load[0] - (load[1] - load[0]))
+    return int(pc.min(table["wall_us"]).as_py() or 0)
 
 
 def _label(text: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from fleetstorm.errors import InfrastructureError
+from fleetstorm.stack.guard import Guard
 
 OBJECT_STORE_BYTES = 128 * 2**20
 _LEFTOVER_TIMEOUT_S = 5.0
@@ -29,6 +30,8 @@ _SHORT_TEMPORARY_FOLDER = "/tmp"  # noqa: S108 - mkdtemp makes a private folder 
 _QUIET: Mapping[str, str] = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else it copies the working folder, starts workers by uv
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it would print a stack at SIGTERM
+    "RAY_num_workers_soft_limit": "1000",  # beyond it, by default the cores, it warns on stdout
     "RAY_AUTH_MODE": "token",
     "RAY_enable_metrics_collection": "0",
     "RAY_event_stats": "0",
@@ -41,7 +44,24 @@ _QUIET: Mapping[str, str] = {
 _token = secrets.token_hex(32)
 """One for all clusters of this process, for Ray keeps the first that it has read."""
 
+_FOLDER_VARIABLE = "RAY_FLEETSTORM_FOLDER"
+"""Names a local cluster's folder to all its processes, which inherit it."""
+
+# After the driver's death Ray's agents go on for a minute: everything of the cluster is ended.
+_KILL_ALL_AND_REMOVE = """
+for attempt in 1 2 3; do
+    for process in /proc/[0-9]*; do
+        if tr '\\0' '\\n' < "$process/environ" | grep -qxF "$1"; then
+            kill -9 "${process#/proc/}"
+        fi
+    done
+    sleep 0.5
+done
+rm -rf "$2"
+"""
+
 _folder: Path | None = None
+_guard: Guard | None = None
 _environment_before: dict[str, str | None] = {}
 
 
@@ -50,10 +70,12 @@ def start_cluster(address: str | None, num_cpus: int | None = None) -> None:
 
     Raises InfrastructureError. `stop_cluster` undoes it, also after a failure.
     """
-    global _folder
+    global _folder, _guard
     if address is None:
         _folder = Path(tempfile.mkdtemp(prefix="fsray-", dir=_short_folder()))
-        _set_environment({**_QUIET, "RAY_AUTH_TOKEN": _token})
+        _guard = Guard(_KILL_ALL_AND_REMOVE, f"{_FOLDER_VARIABLE}={_folder}", str(_folder))
+        named = {"RAY_AUTH_TOKEN": _token, _FOLDER_VARIABLE: str(_folder)}
+        _set_environment({**_QUIET, **named})
         options = {
             "num_cpus": num_cpus,
             "include_dashboard": False,
@@ -80,10 +102,13 @@ def stop_cluster(logs: Path | None = None) -> None:
 
     Ray's own logs are copied to the folder `logs` first, if it is given.
     """
-    global _folder
+    global _folder, _guard
     import ray
 
     ray.shutdown()
+    if _guard is not None:
+        _guard.dismiss()
+        _guard = None
     if _folder is not None:
         _kill_leftovers(str(_folder))
         if logs is not None:
@@ -108,17 +133,17 @@ def _short_folder() -> str:
 
 
 def _kill_leftovers(folder: str) -> None:
-    """Kill what is left below this process of the cluster whose files lie in `folder`."""
-    left = [child for child in psutil.Process().children(recursive=True) if _names(child, folder)]
+    """Kill what is left of the cluster whose files lie in `folder`."""
+    left = [process for process in psutil.process_iter() if _belongs(process, folder)]
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(left, timeout=_LEFTOVER_TIMEOUT_S)
 
 
-def _names(process: psutil.Process, folder: str) -> bool:
+def _belongs(process: psutil.Process, folder: str) -> bool:
     try:
-        return any(folder in argument for argument in process.cmdline())
+        return process.environ().get(_FOLDER_VARIABLE) == folder
     except psutil.Error:
         return False
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from collections.abc import Callable
 import psutil
 
 from fleetstorm.errors import InfrastructureError, PartDiedError
+from fleetstorm.stack.guard import Guard
 from fleetstorm.stack.process import Process, log_size_bytes, log_tail, spawn
 
 OnEvent = Callable[[str, str, str], None]
@@ -49,7 +49,7 @@ class Part:
         self._given_up = False
         self._told_to_die = False
         self._deaths: deque[float] = deque(maxlen=RESTARTS_MAX + 1)
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     @property
     def name(self) -> str:
@@ -251,19 +251,12 @@ class Part:
         """Have a shell kill the family at the driver's death: a stopped process notices nothing."""
         self._end_pause()
         pids = [str(member.pid) for member in family]
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", 'read -r _; kill -9 "$@"', "guard", *pids],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._guard = Guard('kill -9 "$@"', *pids)
 
     def _end_pause(self) -> None:
         if self._guard is None:
             return
-        self._guard.kill()
-        self._guard.communicate()
+        self._guard.dismiss()
         self._guard = None
 
 

@@ -1,5 +1,6 @@
 """What happened during the run: actions of the timeline, parts that went and came."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fleetstorm.report.blocks import Section, Table
@@ -7,6 +8,7 @@ from fleetstorm.results import Run
 
 ORDER = 80
 _EVENTS_MAX = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEAD = ("wall_us", "virtual_us", "kind")
 
 
@@ -30,5 +32,18 @@ def render(run: Run) -> Section | None:
 
 
 def _details(event: dict[str, Any]) -> str:
-    shown = (f"{key} {value}" for key, value in event.items() if key not in _HEAD and value != "")
+    """An event's own fields, but for those that say nothing and those with fields of their own."""
+    shown = [
+        _field(key, value)
+        for key, value in event.items()
+        if key not in _HEAD and value not in (None, "") and not isinstance(value, dict)
+    ]
     return ", ".join(shown)
+
+
+def _field(key: str, value: Any) -> str:
+    if key.endswith("_us") and isinstance(value, int):
+        return (
+            f"{key.removesuffix('_us')} {_EPOCH + timedelta(microseconds=value):%Y-%m-%d %H:%M:%S}"
+        )
+    return f"{key.replace('_', ' ')} {value}"

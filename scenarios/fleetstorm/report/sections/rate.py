@@ -11,8 +11,8 @@ ORDER = 30
 def render(run: Run) -> Section | None:
     """Offered and stored readings a second; and what waited in the devices, if anything did."""
     load = run.summary.load
-    offered = one(run, "load.emitted").per_second()
-    stored = one(run, "load.acknowledged").per_second()
+    offered = one(run, "load.emitted").from_nothing().per_second()
+    stored = one(run, "load.acknowledged").from_nothing().per_second()
     if len(offered) < 2:
         return None
     says = (

@@ -82,6 +82,10 @@ class Case:
         r = self.readings
         return Readings(r.sensor[chosen], r.t_us[chosen], r.raw[chosen], r.disposition[chosen])
 
+    def settle(self) -> None:
+        """Bring the books in line with the ends of the readings."""
+        settle(self.ledger, self.readings)
+
     async def verify(self) -> ReadingsVerdict:
         return await verify_readings(self.url, [TENANT], self.ledger, self.witness)
 

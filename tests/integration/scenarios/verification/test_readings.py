@@ -83,7 +83,7 @@ async def test_indeterminate_readings_may_be_there_or_not(case: Case) -> None:
     end = case.readings.disposition
     end[7 * 60 + 30] = end[21 * 60 + 5] = Disposition.INDETERMINATE
     await case.change(DELETE, sensor=7, tick=30)
-    settle_books(case)
+    case.settle()
     verdict = await case.verify()
     assert wrong(verdict) == {}
     assert verdict.stored == 5999
@@ -91,7 +91,7 @@ async def test_indeterminate_readings_may_be_there_or_not(case: Case) -> None:
 
 async def test_a_row_of_a_reading_that_never_arrived_is_unexpected(case: Case) -> None:
     case.readings.disposition[3 * 60 + 4] = Disposition.BUFFERED
-    settle_books(case)
+    case.settle()
     verdict = await case.verify()
     assert wrong(verdict) == {"unexpected": 1}
     assert named(verdict)[0][:3] == ("unexpected", "run-d4", "2026-06-01T00:00:04.000003Z")
@@ -129,9 +129,3 @@ async def test_disputes_are_settled_in_pieces(case: Case, monkeypatch: pytest.Mo
     verdict = await case.verify()
     assert wrong(verdict) == {"lost": 60}
     assert sorted(case.asked) == list(range(100))
-
-
-def settle_books(case: Case) -> None:
-    from .conftest import settle
-
-    settle(case.ledger, case.readings)

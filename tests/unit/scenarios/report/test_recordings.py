@@ -18,6 +18,17 @@ def test_a_counter_becomes_a_rate_and_a_reset_counts_as_nothing() -> None:
     assert rate.value.tolist() == [10.0, 10.0, 0.0]
 
 
+def test_a_rate_over_a_moment_is_not_shown() -> None:
+    counter = Series(np.array([1.0, 2.0, 3.0, 3.1]), np.array([10.0, 20.0, 30.0, 33.0]))
+    rate = counter.from_nothing().per_second()
+    assert rate.t_s.tolist() == [1.0, 2.0, 3.1]
+    assert rate.value.tolist() == pytest.approx([10.0, 10.0, 13 / 1.1])
+
+
+def test_nothing_recorded_has_no_rate() -> None:
+    assert len(Series(np.zeros(0), np.zeros(0)).from_nothing().per_second()) == 0
+
+
 def test_a_long_series_is_thinned_and_keeps_its_mean() -> None:
     long = Series(np.arange(40_000.0), np.random.default_rng(1).normal(5, 1, 40_000))
     assert len(long.thinned()) == 400
@@ -29,7 +40,7 @@ def test_series_are_told_apart_by_their_label(
 ) -> None:
     run = load(finished(summary))
     assert set(series(run, "resources.cpu_s")) == {"postgres", "service", "shards", "driver"}
-    assert one(run, "load.emitted").t_s[:3].tolist() == [0.0, 1.0, 2.0]
+    assert one(run, "load.emitted").t_s[:3].tolist() == [1.0, 2.0, 3.0]
     assert len(one(run, "nothing.of.this.name")) == 0
 
 
