@@ -1,4 +1,4 @@
-"""What all tests share: one PostgreSQL and one Ray a session, and a fresh database for each test."""
+"""What all tests share: one PostgreSQL and one Ray a session, a fresh database for each test."""
 
 import os
 
@@ -8,17 +8,36 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import numpy as np
 import pytest
+import yaml
 
+import fleetconf
+from fleetconf.convert import convert
+from fleetplatform.admin import prepare_database
+from fleetplatform.database.pool import Pool, open_pool
+from fleetplatform.ingest.engines import Engine, Stored, make_engine
+from fleetplatform.ingest.submission import Submission, gather
+from fleetplatform.registry import device_types, devices, organizations
+from fleetplatform.registry.directory import Directory
+from fleetplatform.settings import PlatformSettings
+from fleetplatform.wire.device_type import DeviceTypeSpecification
+from fleetplatform.wire.resources import NewCalibration, NewDevice, NewOrganization
 from fleetstorm.stack.cluster import start_cluster, stop_cluster
 from fleetstorm.stack.postgres import PostgresServer, start_postgres
 from fleetstorm.stack.supervisor import Supervisor
 
 CI = os.environ.get("CI") == "true"
+
+MakeSettings = Callable[..., PlatformSettings]
+Reading = tuple[int, int, float]
+"""Index of a sensor, µs since 1970, value."""
 
 
 def need(found: object, what: str) -> None:
@@ -83,3 +102,104 @@ async def _execute(postgres: PostgresServer, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def _group(name: str) -> dict[str, Any]:
+    path = Path(fleetconf.__file__).parent / f"{name}.yaml"
+    tree: dict[str, Any] = yaml.safe_load(path.read_text())
+    return tree
+
+
+@pytest.fixture(scope="session")
+def make_settings() -> MakeSettings:
+    """The shipped settings with a layout and an engine; `layout_keys` are the layout's own."""
+
+    def make(
+        layout: str = "monthly_list", engine: str = "stream", **layout_keys: Any
+    ) -> PlatformSettings:
+        tree = _group("platform/default")
+        tree["layout"] = _group(f"layout/{layout}") | layout_keys
+        tree["engine"] = _group(f"engine/{engine}")
+        return convert(tree, PlatformSettings)
+
+    return make
+
+
+class EngineBench:
+    """Engines over a database with some thermometers, without a service around them.
+
+    Sensor 1 is calibrated (× 1.5 − 0.25), the others send what they measure.
+    """
+
+    def __init__(
+        self, pool: Pool, directory: Directory, owner_url: str, make: MakeSettings
+    ) -> None:
+        self.pool = pool
+        self.directory = directory
+        self.owner_url = owner_url
+        self._make_settings = make
+
+    async def engine(self, kind: str, now_us: int) -> Engine:
+        """An engine with its state loaded, and the registry as it is now."""
+        await self.directory.refresh(self.pool)
+        engine = make_engine(self._make_settings(engine=kind), self.directory)
+        await engine.load(self.pool, now_us)
+        return engine
+
+    async def store(self, engine: Engine, readings: list[Reading], received_us: int) -> Stored:
+        """One batch, in order of arrival."""
+        sensors, times, values = zip(*readings, strict=True)
+        return await self.store_columns(
+            engine, np.array(sensors, np.int32), np.array(times), np.array(values), received_us
+        )
+
+    async def store_columns(
+        self, engine: Engine, sensor: Any, t_us: Any, values: Any, received_us: int
+    ) -> Stored:
+        """One batch, as arrays."""
+        arrivals = gather([Submission(0, sensor, t_us, values)], received_us)
+        return await engine.store(self.pool, arrivals, np.arange(len(arrivals)))
+
+    async def fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+        """Rows, as the owner; a statement that gives none gives none."""
+        conn = await asyncpg.connect(self.owner_url)
+        try:
+            return [dict(row) for row in await conn.fetch(query, *arguments)]
+        finally:
+            await conn.close()
+
+
+@pytest.fixture
+async def make_engine_bench(
+    database_url: str, make_settings: MakeSettings
+) -> AsyncIterator[Callable[..., Awaitable[EngineBench]]]:
+    """Prepare the test's database with a number of thermometers."""
+    async with AsyncExitStack() as stack:
+
+        async def make(thermometers: int = 3) -> EngineBench:
+            settings = make_settings()
+            prepared = await prepare_database(database_url, settings)
+            pools = []
+            for role in ("iot_api", "iot_ingest"):
+                pools.append(await open_pool(prepared.urls[role], settings.database, role))
+                stack.push_async_callback(pools[-1].close)
+            await _enrol(pools[0], thermometers)
+            return EngineBench(pools[1], Directory(), prepared.owner_url, make_settings)
+
+        yield make
+
+
+async def _enrol(pool: Pool, thermometers: int) -> None:
+    specification = _group("device_type/thermometer")["specification"]
+    await device_types.put(pool, convert(specification, DeviceTypeSpecification))
+    tenant = await organizations.create(pool, NewOrganization(name="tenant"))
+    calibration = NewCalibration(sensor="temperature", multiplier=1.5, offset=-0.25)
+    new = [
+        NewDevice(
+            serial_number=f"d{number}",
+            device_type="thermometer",
+            calibrations=(calibration,) if number == 1 else (),
+        )
+        for number in range(thermometers)
+    ]
+    await devices.enrol(pool, tenant.organization_id, new)

@@ -50,7 +50,7 @@ def run_sweep(overrides: Sequence[str], config_dir: Path | None) -> int:
     for number, (label, composed) in enumerate(runs):
         say(f"\n{number + 1} of {len(runs)}: {label or composed.config.name}")
         try:
-            summary = _run(composed, base / _folder_name(number, label, composed.config.name))
+            summary = _run(composed, base / folder_name(number, label, composed.config.name))
             codes.append(exit_code(summary.verdict))
         except Interrupted:
             raise
@@ -88,7 +88,7 @@ def _base(composed: Composed) -> Path:
     return RESULTS / f"{now:%Y-%m-%d}" / composed.config.name / f"{now:%H%M%S}-sweep-{os.getpid()}"
 
 
-def _folder_name(number: int, label: str, scenario: str) -> str:
+def folder_name(number: int, label: str, scenario: str) -> str:
     """Number and what sets the run apart, of characters that any file system takes."""
     said = re.sub(r"[^\w.=,+-]+", "_", label or scenario)[:_LABEL_MAX].strip("_.")
     return f"{number}-{said}"

@@ -37,7 +37,7 @@ async def test_a_killed_postgresql_comes_back_and_nothing_is_lost_or_doubled(
         await run.until(lambda old=pid: run.pid_of("postgres") != old, "its restart")
     assert await run.end() == 0, run.said()
     summary = run.summary()
-    assert PROVEN == {name: summary["verification"][name] for name in PROVEN}
+    assert {name: summary["verification"][name] for name in PROVEN} == PROVEN
     assert summary["load"]["emitted"] == summary["load"]["stored"]
     assert [e["kind"] for e in run.events()].count("part_died") == TIMES_KILLED
 
@@ -51,7 +51,7 @@ async def test_a_killed_service_comes_back_and_nothing_is_lost_or_doubled(
     os.kill(_service_pid(run), signal.SIGKILL)
     assert await run.end() == 0, run.said()
     verification = run.summary()["verification"]
-    assert PROVEN == {name: verification[name] for name in PROVEN}
+    assert {name: verification[name] for name in PROVEN} == PROVEN
 
 
 def _service_pid(run: Any) -> int:

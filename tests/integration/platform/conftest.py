@@ -34,21 +34,6 @@ Groups = Callable[..., PlatformSettings]
 OpenPool = Callable[[str], Awaitable[Pool]]
 
 
-@pytest.fixture(scope="session")
-def make_settings() -> Groups:
-    """The shipped settings with a layout and an engine; `layout_keys` are the layout's own."""
-
-    def make(
-        layout: str = "monthly_list", engine: str = "stream", **layout_keys: Any
-    ) -> PlatformSettings:
-        tree = _group("platform/default")
-        tree["layout"] = _group(f"layout/{layout}") | layout_keys
-        tree["engine"] = _group(f"engine/{engine}")
-        return convert(tree, PlatformSettings)
-
-    return make
-
-
 @pytest.fixture
 def platform_settings(make_settings: Groups) -> PlatformSettings:
     """The shipped settings as they stand."""

@@ -35,7 +35,6 @@ def _percentiles(scale: float) -> Percentiles:
 @pytest.fixture
 def summary() -> Summary:
     """A run that has stored every reading, as it is before its verdict."""
-    emitted = RATE * SECONDS
     return Summary(
         run=RunSummary(
             id="4f2a9c01",
@@ -61,30 +60,7 @@ def summary() -> Summary:
             full_page_writes=True,
             synchronous_commit="on",
         ),
-        load=Load(
-            devices=25_000,
-            sensors=25_000,
-            shards=1,
-            transport="http_arrow",
-            engine="stream",
-            layout="monthly_list",
-            indexes=("standard",),
-            emitted=emitted,
-            withheld=1200,
-            dropped=0,
-            rejected=4,
-            acknowledged=emitted - 1304,
-            indeterminate=100,
-            buffered=0,
-            stored=emitted - 1304 + 60,
-            duplicates=12,
-            requests=1500,
-            offered_per_s=20_000.0,
-            stored_per_s=19_962.5,
-            withheld_by_cause={"dropout": 1200},
-            dropped_by_cause={},
-            rejected_by_code={"out_of_window": 4},
-        ),
+        load=_load(),
         latency_ms=Latency(
             response=_percentiles(42.0),
             service=_percentiles(31.0),
@@ -101,26 +77,7 @@ def summary() -> Summary:
             calibrated_wrong=0,
             alerts=Alerts(expected=40, raised=40, missed=0, false=0),
         ),
-        resources=Resources(
-            cpu_s={"postgres": 31.5, "service": 14.25, "shards": 22.0, "driver": 3.5},
-            rss_bytes_max={
-                "postgres": 900_000_000,
-                "service": 180_000_000,
-                "shards": 210_000_000,
-                "driver": 150_000_000,
-            },
-            wal_bytes=160_000_000,
-            table_bytes=151_000_000,
-            index_bytes=61_000_000,
-            bytes_per_reading=177.4,
-            bytes_per_reading_by_part={
-                "heap": 126.2,
-                "sensor_data_sensor_id_key": 51.1,
-                "idx_brin": 0.1,
-            },
-            cpu_us_per_reading=38.2,
-            waits={"CPU": 41, "IO:WalSync": 22, "LWLock:WALWrite": 6},
-        ),
+        resources=_resources(),
         generator=Generator(schedule_lag_ms_p99=3.2, cpu_share=0.36),
     )
 
@@ -144,6 +101,57 @@ def finished(folder: Folder) -> Callable[[Summary], Path]:
         return folder.path
 
     return finish
+
+
+def _load() -> Load:
+    emitted = RATE * SECONDS
+    return Load(
+        devices=25_000,
+        sensors=25_000,
+        shards=1,
+        transport="http_arrow",
+        engine="stream",
+        layout="monthly_list",
+        indexes=("standard",),
+        emitted=emitted,
+        withheld=1200,
+        dropped=0,
+        rejected=4,
+        acknowledged=emitted - 1304,
+        indeterminate=100,
+        buffered=0,
+        stored=emitted - 1304 + 60,
+        duplicates=12,
+        requests=1500,
+        offered_per_s=20_000.0,
+        stored_per_s=19_962.5,
+        withheld_by_cause={"dropout": 1200},
+        dropped_by_cause={},
+        rejected_by_code={"out_of_window": 4},
+    )
+
+
+def _resources() -> Resources:
+    return Resources(
+        cpu_s={"postgres": 31.5, "service": 14.25, "shards": 22.0, "driver": 3.5},
+        rss_bytes_max={
+            "postgres": 900_000_000,
+            "service": 180_000_000,
+            "shards": 210_000_000,
+            "driver": 150_000_000,
+        },
+        wal_bytes=160_000_000,
+        table_bytes=151_000_000,
+        index_bytes=61_000_000,
+        bytes_per_reading=177.4,
+        bytes_per_reading_by_part={
+            "heap": 126.2,
+            "sensor_data_sensor_id_key": 51.1,
+            "idx_brin": 0.1,
+        },
+        cpu_us_per_reading=38.2,
+        waits={"CPU": 41, "IO:WalSync": 22, "LWLock:WALWrite": 6},
+    )
 
 
 def _fill(folder: Folder) -> None:

@@ -1,15 +1,12 @@
 """What storing costs: readings a second through `write`, and bytes a reading for each index."""
 
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 import asyncpg
 import numpy as np
 import pytest
-import yaml
 
-import fleetconf
-from fleetconf.convert import convert
 from fleetplatform import timeseries
 from fleetplatform.admin import prepare_database
 from fleetplatform.batch import Rows
@@ -23,14 +20,6 @@ JUNE_US = 1_780_272_000_000_000
 BYTES_MAX = 185
 
 pytestmark = pytest.mark.bench
-
-
-def _settings() -> PlatformSettings:
-    folder = Path(fleetconf.__file__).parent
-    tree = yaml.safe_load((folder / "platform/default.yaml").read_text())
-    tree["layout"] = yaml.safe_load((folder / "layout/monthly_list.yaml").read_text())
-    tree["engine"] = yaml.safe_load((folder / "engine/stream.yaml").read_text())
-    return convert(tree, PlatformSettings)
 
 
 def _batch(second: int, calibrated: bool) -> Rows:
@@ -59,8 +48,10 @@ def _batch(second: int, calibrated: bool) -> Rows:
 
 
 @pytest.mark.parametrize("calibrated", [False, True])
-async def test_readings_a_second_and_bytes_a_reading(database_url: str, calibrated: bool) -> None:
-    prepared = await prepare_database(database_url, _settings())
+async def test_readings_a_second_and_bytes_a_reading(
+    database_url: str, make_settings: Callable[[], PlatformSettings], calibrated: bool
+) -> None:
+    prepared = await prepare_database(database_url, make_settings())
     first = _batch(0, calibrated)
     async with asyncpg.create_pool(prepared.urls["iot_ingest"], min_size=0) as pool:
         await Partitions().ensure(pool, first.measured_us, first.sensor_type)

@@ -18,8 +18,16 @@ from fleetstorm.stack.supervisor import Supervisor
 from .conftest import Eventually
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
-PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+PARENT = """
+import subprocess, sys
+subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])
+"""
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('up', flush=True)
+time.sleep(600)
+"""
 
 
 def python(name: str, code: str, folder: Path, **rest: object) -> Process:
@@ -114,7 +122,12 @@ async def test_a_part_that_keeps_dying_is_given_up(
     events: list[tuple[str, str, str]],
     eventually: Eventually,
 ) -> None:
-    code = "import pathlib; print('up', flush=True); p = pathlib.Path('go')\nwhile not p.exists(): pass"
+    code = """
+import pathlib
+print('up', flush=True)
+while not pathlib.Path('go').exists():
+    pass
+"""
     part = await supervisor.start(python("mayfly", code, folder, restart=True))
     (folder / "go").touch()
     await eventually(lambda: events[-1][1] == "given_up", 20.0)
@@ -183,7 +196,7 @@ async def test_an_unknown_part_is_an_error_that_names_the_known(
     supervisor: Supervisor, folder: Path
 ) -> None:
     await supervisor.start(python("known", SLEEPER, folder))
-    with pytest.raises(UsageError, match="no part 'unknown'.*known"):
+    with pytest.raises(UsageError, match=r"no part 'unknown'.*known"):
         supervisor.part("unknown")
 
 
@@ -225,8 +238,9 @@ async def main():
         await asyncio.sleep(600)
 asyncio.run(main())
 """
+    command, environment = [sys.executable, "-c", code], {"PYTHONPATH": import_path}
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": import_path}
+        command, stdout=subprocess.PIPE, text=True, env=environment
     ) as driver:
         assert driver.stdout is not None
         child = psutil.Process(int(driver.stdout.readline()))

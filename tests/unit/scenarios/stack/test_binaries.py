@@ -6,13 +6,15 @@ import pytest
 
 from fleetstorm.stack.binaries import _place
 
+SERVER = "postgresql-18.1.0-x86_64-unknown-linux-gnu"
+
 
 @pytest.mark.parametrize(
     ("name", "place"),
     [
-        ("postgresql-18.1.0-x86_64-unknown-linux-gnu/bin/postgres", "bin/postgres"),
-        ("postgresql-18.1.0-x86_64-unknown-linux-gnu/lib/pgcrypto.so", "lib/pgcrypto.so"),
-        ("postgresql-18.1.0-x86_64-unknown-linux-gnu/share/extension/a.sql", "share/extension/a.sql"),
+        (f"{SERVER}/bin/postgres", "bin/postgres"),
+        (f"{SERVER}/lib/pgcrypto.so", "lib/pgcrypto.so"),
+        (f"{SERVER}/share/extension/a.sql", "share/extension/a.sql"),
         ("libicuuc.so.70.1", "lib/libicuuc.so.70"),
         ("libxml2.so.2", "lib/libxml2.so.2"),
     ],

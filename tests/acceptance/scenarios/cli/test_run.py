@@ -1,0 +1,116 @@
+"""`fleetstorm run`, from the first word to the exit code."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import psutil
+import pytest
+
+from fleetstorm.results.summary import schema_path
+
+from .conftest import Fleetstorm, Start
+
+SHORT = ("scenario=smoke", "duration=3s", "timeline=[]", "fleet.devices=20")
+NO_ALERTS = "bars.verification.alerts.raised.min=0"
+PATIENT = "bars.latency_ms.response.p99.max=10s"
+FILES = {
+    "summary.json", "timeseries.parquet", "histograms.parquet", "events.jsonl", "truth.parquet",
+    "config.yaml", "report.html", "logs",
+}  # fmt: skip
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return found
+
+
+def test_the_first_command_of_a_new_user_passes(fleetstorm: Fleetstorm, tmp_path: Path) -> None:
+    """No option, no folder: results/<date>/smoke/<time>-<id>, a verdict, exit code 0."""
+    ended = fleetstorm("run", "scenario=smoke", PATIENT)
+    assert ended.code == 0, ended
+    assert "PASS" in ended.out
+    (folder,) = tmp_path.glob("results/*/smoke/*")
+    assert {path.name for path in folder.iterdir()} == FILES
+    summary = _summary(folder)
+    jsonschema.validate(summary, json.loads(schema_path().read_text()))
+    assert summary["verdict"] == "pass"
+    assert summary["verification"]["alerts"]["raised"] > 0
+    assert summary["load"]["withheld_by_cause"]["dropout"] > 0
+
+
+def test_a_failed_bar_ends_with_exit_code_1(fleetstorm: Fleetstorm, tmp_path: Path) -> None:
+    ended = fleetstorm("run", *SHORT, PATIENT, "bars.load.stored.min=1M", "out=here")
+    assert ended.code == 1
+    assert "load.stored" in ended.out
+    assert _summary(tmp_path / "here")["verdict"] == "fail"
+
+
+def test_a_sweep_has_a_folder_for_every_run_and_the_worst_exit_code(
+    fleetstorm: Fleetstorm, tmp_path: Path
+) -> None:
+    words = [*SHORT, PATIENT, NO_ALERTS, "transport=http_arrow,http_json", "out=sweep"]
+    ended = fleetstorm("run", "--multirun", *words)
+    assert ended.code == 0, ended
+    folders = sorted(path.name for path in (tmp_path / "sweep").iterdir())
+    assert folders == ["0-transport=http_arrow", "1-transport=http_json"]
+    transports = [_summary(tmp_path / "sweep" / f)["load"]["transport"] for f in folders]
+    assert transports == ["http_arrow", "http_json"]
+
+
+def test_a_run_against_a_platform_that_is_served(
+    fleetstorm: Fleetstorm,
+    start: Start,
+    wait_until: Callable[[Callable[[], object], float], None],
+    tmp_path: Path,
+) -> None:
+    """`serve` prints all that a run needs, and ends cleanly with Ctrl-C."""
+    served = start("serve")
+    said = tmp_path / "said"
+    wait_until(lambda: "Ctrl-C ends it" in said.read_text(), 60)
+    line = next(line for line in said.read_text().splitlines() if "fleetstorm run" in line)
+    words = line.split()[3:]
+    ended = fleetstorm("run", *SHORT, *words, PATIENT, NO_ALERTS, "out=here")
+    assert ended.code == 0, ended
+    assert _summary(tmp_path / "here")["verification"]["lost"] == 0
+    served.send_signal(signal.SIGINT)
+    assert served.wait(30) == 0
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", ["start PostgreSQL", "start the fleet", "storm", "verify"])
+def test_ctrl_c_at_any_time_writes_what_there_is_and_leaves_nothing(
+    start: Start,
+    family: Callable[[int], list[psutil.Process]],
+    wait_until: Callable[[Callable[[], object], float], None],
+    tmp_path: Path,
+    when: str,
+    told: signal.Signals,
+) -> None:
+    process = start("run", "scenario=smoke", "duration=5s", "out=here")
+    said = tmp_path / "said"
+    wait_until(lambda: when in said.read_text() or process.poll() is not None, 90)
+    below = family(process.pid)
+    process.send_signal(told)
+    assert process.wait(60) == 130, said.read_text()
+    assert _summary(tmp_path / "here")["verdict"] == "interrupted"
+    gone, left = psutil.wait_procs(below, timeout=10)
+    assert left == [], [p.cmdline() for p in left]
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_whole_group(
+    start: Start,
+    wait_until: Callable[[Callable[[], object], float], None],
+    tmp_path: Path,
+) -> None:
+    """A terminal sends it to every process of the group, the fleet's and the platform's too."""
+    process = start("run", "scenario=smoke", "out=here")
+    said = tmp_path / "said"
+    wait_until(lambda: "rate" in said.read_text() or process.poll() is not None, 90)
+    subprocess.run(["/bin/kill", "-INT", "--", f"-{process.pid}"], check=True)
+    assert process.wait(60) == 130, said.read_text()
+    assert _summary(tmp_path / "here")["load"]["emitted"] > 0
