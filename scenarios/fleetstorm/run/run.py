@@ -15,6 +15,7 @@ from fleetstorm.progress import View
 from fleetstorm.results.folder import Folder
 from fleetstorm.results.summary import Summary
 from fleetstorm.run.account import without_secrets
+from fleetstorm.run.signals import forget_cancellation, to_the_end
 from fleetstorm.run.storm import Storm
 from fleetstorm.stack.stack import Stack
 
@@ -25,34 +26,53 @@ async def run(composed: Composed, out: Path | None, root: Path, view: View) -> t
     """Run to the verdict; gives the summary and the folder that it was written to.
 
     A cancelled run writes what it has; so does one that fails, and raises its error: UsageError,
-    InfrastructureError, or what nobody thought of.
+    InfrastructureError, or what nobody thought of. A verdict that is written stands: whoever
+    cancels after it only goes without the report.
     """
     run_id = secrets.token_hex(4)
     folder = Folder.create(out, root, composed.config.name, run_id)
     with contextlib.closing(folder):
         folder.write_config(without_secrets(composed.yaml))
         storm = Storm(composed, run_id, folder, view)
-        error: Exception | None = None
-        interrupted = False
-        async with Stack(folder.logs, storm.on_part, keep=composed.config.platform.keep) as stack:
-            try:
-                await _play(storm, stack)
-            except asyncio.CancelledError:
-                interrupted = True
-                _forget_cancellation()
-            except Exception as failure:
-                error = _as_error_of_driver(failure)
-            if error or interrupted:
-                await storm.salvage()
-            summary = storm.judge(None if error is None else str(error), interrupted=interrupted)
+        stack = Stack(folder.logs, storm.on_part, keep=composed.config.platform.keep)
+        await stack.__aenter__()
+        try:
+            summary, error = await _judge(storm, stack)
             folder.write_summary(summary)
+        finally:
             view.phase("stop everything")
-            await storm.stop()
+            hurried = await to_the_end(_stop(storm, stack))
     if error:
         raise error
-    view.phase("write the report")
-    await asyncio.to_thread(_write_report, folder.path)
+    if not hurried:
+        view.phase("write the report")
+        await to_the_end(asyncio.to_thread(_write_report, folder.path))
     return summary, folder.path
+
+
+async def _judge(storm: Storm, stack: Stack) -> tuple[Summary, Exception | None]:
+    """Every stage, or those that there was time for; the summary, and the error if any."""
+    error: Exception | None = None
+    interrupted = False
+    try:
+        await _play(storm, stack)
+    except asyncio.CancelledError:
+        interrupted = True
+        forget_cancellation()
+    except Exception as failure:
+        error = _as_error_of_driver(failure)
+    if error or interrupted:
+        await to_the_end(storm.salvage())
+    said = None if error is None else str(error)
+    return storm.judge(said, interrupted=interrupted), error
+
+
+async def _stop(storm: Storm, stack: Stack) -> None:
+    """Nothing of the run is left running."""
+    try:
+        await storm.stop()
+    finally:
+        await stack.__aexit__(None, None, None)
 
 
 async def _play(storm: Storm, stack: Stack) -> None:
@@ -71,13 +91,6 @@ def _write_report(folder: Path) -> None:
     from fleetstorm.report.page import write  # its charts take a while to import
 
     write(folder)
-
-
-def _forget_cancellation() -> None:
-    """The wish to stop has been heard: what is left to do must not be cancelled by it again."""
-    task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()
 
 
 def _as_error_of_driver(error: Exception) -> Exception:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from fleetstorm.errors import Interrupted
@@ -45,3 +45,26 @@ async def _watched(work: Coroutine[Any, Any, T], on_interrupt: Callable[[], None
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+
+
+async def to_the_end(work: Awaitable[object]) -> bool:
+    """Wait for work that must not be cut short; whether someone tried to meanwhile."""
+    task = asyncio.ensure_future(work)
+    told = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            told = True
+            forget_cancellation()
+    task.result()
+    return told
+
+
+def forget_cancellation() -> None:
+    """The wish to stop has been heard: what is left to do must not be cancelled by it again."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

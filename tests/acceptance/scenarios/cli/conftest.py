@@ -31,12 +31,12 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def fleetstorm(tmp_path: Path) -> Fleetstorm:
-    """Run a command to its end, in an empty folder."""
+    """Run a command to its end, in an empty folder; `by` is a program to start it through."""
 
-    def run(*words: str) -> Ended:
+    def run(*words: str, by: tuple[str, ...] = ()) -> Ended:
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "fleetstorm", *words],
+            [*by, sys.executable, "-m", "fleetstorm", *words],
             cwd=tmp_path,
             env=_environment(),
             capture_output=True,
@@ -95,6 +95,15 @@ def wait_until() -> Callable[[Callable[[], object], float], None]:
             time.sleep(0.05)
 
     return wait
+
+
+def need(found: object, what: str) -> None:
+    """Skip the test on a machine without an external part; with CI=true that is a failure."""
+    if found:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing, and CI must have it")
+    pytest.skip(f"{what} is not on this machine")
 
 
 def _environment() -> dict[str, str]:

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from fleetstorm.errors import Interrupted
-from fleetstorm.run.signals import run_interruptible
+from fleetstorm.run.signals import run_interruptible, to_the_end
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -41,3 +41,17 @@ def test_the_handlers_of_before_are_back_afterwards() -> None:
     before = signal.getsignal(signal.SIGINT)
     run_interruptible(asyncio.sleep(0))
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_work_that_must_not_be_cut_short_is_not() -> None:
+    async def tidy() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.05)
+        done.append("tidy")
+
+    async def work() -> bool:
+        return await to_the_end(tidy())
+
+    done: list[str] = []
+    assert run_interruptible(work())
+    assert done == ["tidy"]
