@@ -40,11 +40,13 @@ class PreparedDatabase:
     """A database as the platform needs it.
 
     urls: database role (iot_ingest, iot_worker, iot_api) → its URL · owner_url: sees every row of
-    every tenant · postgres: the server's version, such as "18.1".
+    every tenant · indexes: those of sensor_data beside the unique key · postgres: the server's
+    version, such as "18.1".
     """
 
     urls: dict[str, str]
     owner_url: str
+    indexes: tuple[str, ...]
     postgres: str
     fsync: bool
     full_page_writes: bool
@@ -70,11 +72,12 @@ async def prepare_database(url: str, settings: PlatformSettings) -> PreparedData
         with _told(MIGRATOR, url):
             await _queries.lock(conn, key=DATABASE)
             await migrate(conn, _with_sslmode(logins[MIGRATOR], server["ssl"]))
-            await make_storage(conn, settings.layout)
+            indexes = await make_storage(conn, settings.layout)
             await clock.create(conn, settings.clock.controllable)
     return PreparedDatabase(
         urls={name: logins[name] for name in SERVICES},
         owner_url=with_database(url, database) if server["is_superuser"] else logins[MIGRATOR],
+        indexes=indexes,
         postgres=server["version"].split()[0],
         fsync=server["fsync"],
         full_page_writes=server["full_page_writes"],

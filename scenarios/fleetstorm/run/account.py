@@ -89,7 +89,7 @@ def summarise(config: RunConfig, run: RunSummary, found: Findings) -> Summary:
         wall_s=found.wall_s,
         virtual_s=found.virtual_s,
     )
-    load = _plan(config, found.size)
+    load = _plan(config, found)
     if ledger is not None:
         load = _with_books(load, ledger)
     if found.readings is not None:
@@ -109,11 +109,11 @@ def without_secrets(text: str) -> str:
     return re.sub(r"(?m)^(\s+token:) (?!null).+$", r"\1 '***'", text)
 
 
-def _plan(config: RunConfig, size: tuple[int, int, int] | None) -> Load:
+def _plan(config: RunConfig, found: Findings) -> Load:
     """What was planned."""
     served = config.transport.enrols
     layout = config.platform.layout
-    devices, sensors, shards = size or (config.fleet.devices, None, None)
+    devices, sensors, shards = found.size or (config.fleet.devices, None, None)
     return Load(
         devices=devices,
         sensors=sensors,
@@ -121,7 +121,7 @@ def _plan(config: RunConfig, size: tuple[int, int, int] | None) -> Load:
         transport=kinds.name_of(config.transport),
         engine=config.platform.engine.kind if served else None,
         layout=layout.kind if served else None,
-        indexes=_indexes(layout.indexes) if served else None,
+        indexes=found.database.indexes if found.database else None,
     )
 
 
@@ -153,7 +153,10 @@ def _with_books(plan: Load, ledger: LedgerReport) -> Load:
 
 
 def _verification(found: Findings) -> Verification:
-    return summarise_court(found.readings, found.alerts) if found.readings else Verification()
+    if found.readings is None:
+        return Verification()
+    conflicts = found.measured.conflicts if found.measured else None
+    return summarise_court(found.readings, found.alerts, conflicts)
 
 
 def _with_measured(summary: Summary, measured: Measured, found: Findings) -> Summary:
@@ -173,10 +176,6 @@ def _with_measured(summary: Summary, measured: Measured, found: Findings) -> Sum
             measured.generator, null_sink_per_s=found.alone_per_s
         ),
     )
-
-
-def _indexes(written: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (written,) if isinstance(written, str) else written
 
 
 def _cpu_model() -> str:

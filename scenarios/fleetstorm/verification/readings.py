@@ -31,7 +31,7 @@ Witness = Callable[[NDArray[np.int64]], Awaitable[Readings]]
 
 @dataclass
 class ReadingsVerdict:
-    """What became of the readings; `conflict` is None, for a table does not show it.
+    """What became of the readings.
 
     stored: rows of the organizations. The others are named as in summary.json.
     """
@@ -43,7 +43,6 @@ class ReadingsVerdict:
     unexpected: int = 0
     calibrated_wrong: int = 0
     orphans: int = 0
-    conflict: int | None = None
     examples: tuple[Example, ...] = ()
 
 

@@ -5,15 +5,20 @@ from fleetstorm.verification.alerts import AlertsVerdict
 from fleetstorm.verification.readings import ReadingsVerdict
 
 
-def summarise(readings: ReadingsVerdict, alerts: AlertsVerdict | None) -> Verification:
-    """The part `verification`; `alerts` is None for a run without rules."""
+def summarise(
+    readings: ReadingsVerdict, alerts: AlertsVerdict | None, conflicts: int | None
+) -> Verification:
+    """The part `verification`; `alerts` is None for a run without rules.
+
+    The table shows no conflict, for the first value stays: `conflicts` the platform has counted.
+    """
     examples = readings.examples + (alerts.examples if alerts else ())
     return Verification(
         lost=readings.lost,
         duplicated=readings.duplicated,
         altered=readings.altered,
         unexpected=readings.unexpected,
-        conflict=readings.conflict,
+        conflict=conflicts,
         orphans=readings.orphans,
         calibrated_wrong=readings.calibrated_wrong,
         alerts=_counts(alerts) if alerts else None,

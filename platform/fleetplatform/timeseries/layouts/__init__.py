@@ -40,8 +40,8 @@ class Layout:
     of_document: bool = False
 
 
-async def make_storage(conn: asyncpg.Connection, settings: LayoutSettings) -> None:
-    """Make sensor_data in that layout, or find it made; by the owner.
+async def make_storage(conn: asyncpg.Connection, settings: LayoutSettings) -> tuple[str, ...]:
+    """Make sensor_data in that layout, or find it made; by the owner. Gives its indexes' names.
 
     An empty table of another layout is made anew. Raises LayoutError if it holds readings, and
     SettingsError for a layout or an index that does not exist.
@@ -51,7 +51,7 @@ async def make_storage(conn: asyncpg.Connection, settings: LayoutSettings) -> No
         present = await _queries.storage_layout(conn)
         if present is not None:
             if (present["kind"], set(present["indexes"])) == (settings.kind, set(indexes)):
-                return
+                return indexes
             if await _queries.has_readings(conn):
                 raise LayoutError(_refusal(present, settings.kind, indexes))
             await _queries.drop_storage(conn)
@@ -63,6 +63,7 @@ async def make_storage(conn: asyncpg.Connection, settings: LayoutSettings) -> No
             of_document=layout.of_document,
             indexes=list(indexes),
         )
+    return indexes
 
 
 def _find(kind: str) -> Layout:
