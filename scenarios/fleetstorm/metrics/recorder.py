@@ -21,6 +21,8 @@ from fleetstorm.results.summary import Generator, Latency, Percentiles, Resource
 _POLL_INTERVAL_S = 1.0
 _POLL_TIMEOUT_S = 5.0
 _COUNTERS = ("emitted", "acknowledged", "dropped", "rejected", "withheld", "requests", "duplicates")
+_READINGS_MIN = 10_000
+"""Fewer do not tell what one takes on disk: pages that were only begun weigh more."""
 _CONFLICTS = "fleetstorm_readings_conflict_total"
 _DISTRIBUTIONS = {
     "response": "latency_ms.response",
@@ -214,7 +216,8 @@ class Recorder:
     def _resources(self) -> Resources:
         stored = self._totals["acknowledged"]
         served = sum(self._cpu_s.get(part, 0.0) for part in ("postgres", "service"))
-        by_part = _growth(self._first, self._last_sizes)
+        tells = stored >= _READINGS_MIN
+        by_part = _growth(self._first, self._last_sizes) if tells else None
         sizes = self._last_sizes
         return Resources(
             cpu_s={part: round(used, 3) for part, used in self._cpu_s.items()} or None,
@@ -222,11 +225,9 @@ class Recorder:
             wal_bytes=_wal_bytes(self._first, self._last),
             table_bytes=sizes.heap_bytes if sizes else None,
             index_bytes=sum(sizes.index_bytes.values()) if sizes else None,
-            bytes_per_reading=sum(by_part.values()) / stored if by_part and stored else None,
+            bytes_per_reading=sum(by_part.values()) / stored if by_part else None,
             bytes_per_reading_by_part=(
-                {part: grown / stored for part, grown in by_part.items()}
-                if by_part and stored
-                else None
+                {part: grown / stored for part, grown in by_part.items()} if by_part else None
             ),
             cpu_us_per_reading=served / stored * 1e6 if served and stored else None,
             waits=dict(self._waits.most_common()) if self._database else None,

@@ -7,6 +7,7 @@ import contextlib
 import secrets
 from pathlib import Path
 
+from fleetplatform.admin import DATABASE
 from fleetplatform.client import ApiError
 from fleetsim.errors import FleetError, PlanError
 from fleetstorm.config.compose import Composed
@@ -17,6 +18,7 @@ from fleetstorm.results.summary import Summary
 from fleetstorm.run.account import without_secrets
 from fleetstorm.run.signals import forget_cancellation, to_the_end
 from fleetstorm.run.storm import Storm
+from fleetstorm.stack.postgres import PostgresServer
 from fleetstorm.stack.stack import Stack
 
 _UNPROCESSABLE = (400, 404, 409, 413, 422)
@@ -42,6 +44,8 @@ async def run(composed: Composed, out: Path | None, root: Path, view: View) -> t
         finally:
             view.phase("stop everything")
             hurried = await to_the_end(_stop(storm, stack))
+            if stack.keep and stack.postgres:
+                view.say(_how_to_connect(stack.postgres, stack.folder))
     if error:
         raise error
     if not hurried:
@@ -73,6 +77,17 @@ async def _stop(storm: Storm, stack: Stack) -> None:
         await storm.stop()
     finally:
         await stack.__aexit__(None, None, None)
+
+
+def _how_to_connect(server: PostgresServer, folder: Path) -> str:
+    """Where a kept database is, and how it is ended and removed."""
+    psql = server.psql or "psql"
+    data = server.data_dir
+    return (
+        f"The database stays up:  {psql} {server.url(DATABASE)}\n"
+        f"To remove it:           kill -QUIT $(head -1 {data}/postmaster.pid);"
+        f" rm -rf {folder} {data}"
+    )
 
 
 async def _play(storm: Storm, stack: Stack) -> None:

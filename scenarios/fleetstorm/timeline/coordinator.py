@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleetplatform.wire.clock import ClockLaw, wall_now_us
+from fleetstorm.errors import InfrastructureError
 from fleetstorm.results.events import EventLog
 from fleetstorm.timeline.actions import Moment, Stage
 from fleetstorm.timeline.language import Entry
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 _LEAD_US = 300_000
 """From setting the clock to the first reading, in wall time: what the shards need to hear of it."""
 _US = 1_000_000
+
+STALL_S = 120.0
+"""A fleet that is later than this (wall time) will not catch up."""
 
 OnSample = Callable[["Sample", ClockLaw], None]
 SetClock = Callable[[ClockLaw], Awaitable[None]]
@@ -90,7 +95,7 @@ class Coordinator:
         law = await self._begin()
         await self._perform(until_us=self._span.start_us)
         for until_us in self._span.boundaries([moment.at_us for moment, _ in self._ahead]):
-            self._on_sample(await self._fleet.advance(until_us, law), law)
+            self._on_sample(await self._advance(until_us, law), law)
             await self._perform(until_us)
         self._events.add("load_ended", self._span.end_us)
         return law
@@ -113,6 +118,18 @@ class Coordinator:
         await self._fleet.begin(law)
         self._events.add("load_began", span.start_us, law=law)
         return law
+
+    async def _advance(self, until_us: int, law: ClockLaw) -> Sample:
+        """One step of all shards; raises InfrastructureError when they do not come to its end."""
+        due_s = max(0.0, (law.wall_us(until_us) - wall_now_us()) / _US)
+        try:
+            async with asyncio.timeout(due_s + STALL_S):
+                return await self._fleet.advance(until_us, law)
+        except TimeoutError:
+            raise InfrastructureError(
+                f"the fleet is more than {STALL_S:g} s behind its schedule: the simulator cannot"
+                " make this load here; ask for less, or give it more shards"
+            ) from None
 
     async def _perform(self, until_us: int) -> None:
         """Let everything happen whose time has come and that has not happened yet."""

@@ -81,8 +81,22 @@ def test_a_run_against_a_platform_that_is_served(
     assert served.wait(30) == 0
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("when", ["start PostgreSQL", "start the fleet", "storm", "verify"])
+LONG = pytest.mark.campaign
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ("storm", signal.SIGINT),
+        pytest.param("storm", signal.SIGTERM, marks=LONG),
+        pytest.param("start PostgreSQL", signal.SIGINT, marks=LONG),
+        pytest.param("start PostgreSQL", signal.SIGTERM, marks=LONG),
+        pytest.param("start the fleet", signal.SIGINT, marks=LONG),
+        pytest.param("start the fleet", signal.SIGTERM, marks=LONG),
+        pytest.param("verify", signal.SIGINT, marks=LONG),
+        pytest.param("verify", signal.SIGTERM, marks=LONG),
+    ],
+)
 def test_ctrl_c_at_any_time_writes_what_there_is_and_leaves_nothing(
     start: Start,
     family: Callable[[int], list[psutil.Process]],
@@ -102,6 +116,7 @@ def test_ctrl_c_at_any_time_writes_what_there_is_and_leaves_nothing(
         assert (code, verdict) in [(130, "interrupted"), (0, "pass")], said.read_text()
     else:
         assert (code, verdict) == (130, "interrupted"), said.read_text()
+    assert "***" not in said.read_text()
     _, left = psutil.wait_procs(below, timeout=10)
     assert left == [], [p.cmdline() for p in left]
 
@@ -118,3 +133,20 @@ def test_ctrl_c_in_a_terminal_reaches_the_whole_group(
     subprocess.run(["/bin/kill", "-INT", "--", f"-{process.pid}"], check=True)
     assert process.wait(60) == 130, said.read_text()
     assert _summary(tmp_path / "here")["load"]["emitted"] > 0
+
+
+def test_a_kept_database_can_be_looked_into_and_ended(
+    fleetstorm: Fleetstorm, tmp_path: Path
+) -> None:
+    """The two lines that are printed do what they say."""
+    ended = fleetstorm("run", *SHORT, PATIENT, NO_ALERTS, "platform.keep=true", "out=here")
+    assert ended.code == 0, ended
+    lines = {k: v.strip() for k, _, v in (line.partition(":") for line in ended.err.splitlines())}
+    query = f'{lines["The database stays up"]} -Atc "select count(*) from iot.sensor_data"'
+    try:
+        counted = subprocess.run(
+            ["/bin/sh", "-c", query], capture_output=True, text=True, check=True
+        )
+    finally:
+        subprocess.run(["/bin/sh", "-c", lines["To remove it"]], check=False)
+    assert int(counted.stdout) == _summary(tmp_path / "here")["load"]["stored"]

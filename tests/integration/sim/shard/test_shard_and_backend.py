@@ -275,5 +275,5 @@ async def test_a_url_that_cannot_be_spoken_to_is_refused_before_anything_starts(
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    while not holds():  # noqa: ASYNC110 - the server has no event for it
+    while not holds():
         await asyncio.sleep(0.01)

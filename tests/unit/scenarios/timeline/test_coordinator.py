@@ -1,5 +1,6 @@
 """The play of a timeline, with a fleet that only notes what it was told."""
 
+import asyncio
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,9 @@ from fleetconf.place import Place
 from fleetplatform.wire.clock import ClockLaw
 from fleetsim.fleet import Fleet
 from fleetsim.ledger.report import Sample
+from fleetstorm.errors import InfrastructureError
 from fleetstorm.results.events import EventLog, read_events
+from fleetstorm.timeline import coordinator
 from fleetstorm.timeline.coordinator import Coordinator, Span
 from fleetstorm.timeline.language import Entry, read_entry
 
@@ -62,7 +65,7 @@ async def test_orders_come_before_the_load_and_steps_meet_at_every_entry(events:
         fleet.told.append(("clock", law.speed))
         clock.append(law)
 
-    coordinator = Coordinator(
+    played = Coordinator(
         cast(Fleet, fleet),
         [_entry("3s"), _entry("0s"), _entry("9s")],
         SPAN,
@@ -70,8 +73,8 @@ async def test_orders_come_before_the_load_and_steps_meet_at_every_entry(events:
         set_clock=set_clock,
         on_sample=lambda sample, law: samples.append(sample.virtual_us - START_US),
     )
-    law = await coordinator.play()
-    await coordinator.drain(7.0)
+    law = await played.play()
+    await played.drain(7.0)
     assert fleet.told == [
         ("apply", 0),
         ("apply", 3_000_000),
@@ -96,11 +99,28 @@ async def test_orders_come_before_the_load_and_steps_meet_at_every_entry(events:
 
 async def test_a_clock_of_its_own_is_left_alone(events: EventLog) -> None:
     fleet = Notebook()
-    coordinator = Coordinator(
+    played = Coordinator(
         cast(Fleet, fleet), [], SPAN, events, set_clock=None, on_sample=lambda sample, law: None
     )
-    await coordinator.play()
+    await played.play()
     assert [what for what, _ in fleet.told] == ["begin", "advance", "advance", "advance"]
+
+
+async def test_a_fleet_that_never_comes_back_ends_the_run(
+    events: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stuck(Notebook):
+        async def advance(self, until_us: int, law: ClockLaw) -> Sample:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(coordinator, "STALL_S", 0.05)
+    span = Span(START_US, duration_s=0.1, speed=1.0, step_s=1.0)
+    played = Coordinator(
+        cast(Fleet, Stuck()), [], span, events, set_clock=None, on_sample=lambda sample, law: None
+    )
+    with pytest.raises(InfrastructureError, match="behind its schedule"):
+        await played.play()
 
 
 @given(
