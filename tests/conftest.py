@@ -33,20 +33,9 @@ from fleetstorm.stack.cluster import start_cluster, stop_cluster
 from fleetstorm.stack.postgres import PostgresServer, start_postgres
 from fleetstorm.stack.supervisor import Supervisor
 
-CI = os.environ.get("CI") == "true"
-
 MakeSettings = Callable[..., PlatformSettings]
 Reading = tuple[int, int, float]
 """Index of a sensor, µs since 1970, value."""
-
-
-def need(found: object, what: str) -> None:
-    """Skip the test on a machine without an external part; with CI=true that is a failure."""
-    if found:
-        return
-    if CI:
-        pytest.fail(f"{what} is missing, and CI must have it")
-    pytest.skip(f"{what} is not on this machine")
 
 
 @pytest.fixture(scope="session")

@@ -4,23 +4,29 @@ A checkpoint says through which `received_at` the sums go; rows received later a
 database when the state is built again.
 """
 
+import asyncio
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from fleetplatform.alerting.life import sensor_id
-from fleetplatform.database.pool import Connection
+from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load as load_queries
 from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
 from fleetplatform.registry.directory import Directory
 from fleetplatform.timeseries.instants import EARLIEST, to_datetime, to_us
 
 LANE = 0
+SLICE = 2000
+"""Entries that are written at once: between two slices the event loop serves the devices."""
 REWIND_US = 60_000_000
 """A clock further behind the newest row than this was set back; less is only many batches."""
 
+_log = structlog.get_logger()
 _queries: Any = load_queries(__file__)
 
 
@@ -32,41 +38,89 @@ async def hold_lane(conn: Connection) -> None:
     await _queries.hold_lane(conn, lane=LANE)
 
 
-class Schedule:
-    """When the next checkpoint is due, on the wall clock."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The sums that have moved, as they were after a batch; one entry a sensor and hour.
 
-    def __init__(self, interval_s: float) -> None:
+    received_us: time of the last batch in them, which is committed · oldest_hour: of the entries.
+    """
+
+    received_us: int
+    oldest_hour: int
+    organization: NDArray[np.int32]
+    sensor: NDArray[np.int32]
+    hour: NDArray[np.int32]
+    count: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.sensor)
+
+
+class Saver:
+    """Writes checkpoints beside the batches: idle → saving (`begin`) → idle.
+
+    A snapshot is a copy, taken between two batches, so no batch waits for its writing.
+    """
+
+    def __init__(self, directory: Directory, detector: ThreeSigma, interval_s: float) -> None:
+        self._directory = directory
+        self._detector = detector
         self._interval_s = interval_s
         self._last_s = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
 
-    def is_due(self) -> bool:
-        """Whether the interval has passed; if so, the next one begins."""
-        if time.monotonic() - self._last_s < self._interval_s:
-            return False
-        self._last_s = time.monotonic()
-        return True
+    def begin(self, pool: Pool, received_us: int) -> None:
+        """After the commit of a batch: save, if the interval has passed and nothing is saving."""
+        idle = self._task is None or self._task.done()
+        if idle and time.monotonic() - self._last_s >= self._interval_s:
+            self._last_s = time.monotonic()
+            self._task = asyncio.create_task(self._save(pool, self._take(received_us)))
 
+    async def finish(self) -> None:
+        """Wait until nothing is saving."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
-async def save(
-    conn: Connection, directory: Directory, detector: ThreeSigma, received_us: int
-) -> None:
-    """Write the sums that have moved since the last save, in the caller's transaction.
+    async def save_now(self, pool: Pool, received_us: int) -> None:
+        """Save whatever has moved; returns after commit, or when it has failed."""
+        await self.finish()
+        await self._save(pool, self._take(received_us))
 
-    received_us: time of the batch that the sums include.
-    """
-    sensor, hour, count, mean, squares = detector.sums(detector.oldest_moved)
-    devices = directory.sensor_device[sensor]
-    organizations = directory.device_organization[devices]
-    await _queries.save_sums(
-        conn,
-        organizations=[directory.organizations[i] for i in organizations.tolist()],
-        sensors=[sensor_id(directory, i) for i in sensor.tolist()],
-        hours=[to_datetime(h * HOUR_US) for h in hour.tolist()],
-        counts=count.astype(np.int64).tolist(),
-        means=mean.tolist(),
-        squares=squares.tolist(),
-    )
-    await _queries.save_checkpoint(conn, lane=LANE, received_through=to_datetime(received_us))
+    def _take(self, received_us: int) -> Snapshot:
+        oldest_hour = self._detector.oldest_moved
+        sensor, hour, count, mean, squares = self._detector.sums(oldest_hour)
+        self._detector.settled()
+        device = self._directory.sensor_device[sensor]
+        organization = self._directory.device_organization[device]
+        return Snapshot(
+            received_us, oldest_hour, organization, sensor, hour, count, mean, squares
+        )
+
+    async def _save(self, pool: Pool, snapshot: Snapshot) -> None:
+        try:
+            async with pool.acquire() as conn, conn.transaction():
+                for start in range(0, len(snapshot), SLICE):
+                    await self._write(conn, snapshot, slice(start, start + SLICE))
+                through = to_datetime(snapshot.received_us)
+                await _queries.save_checkpoint(conn, lane=LANE, received_through=through)
+        except Exception as error:  # the rows are stored: the next checkpoint holds these sums too
+            _log.warning("no checkpoint", error=repr(error))
+            moved = min(self._detector.oldest_moved, snapshot.oldest_hour)
+            self._detector.oldest_moved = moved
+
+    async def _write(self, conn: Connection, snapshot: Snapshot, part: slice) -> None:
+        organizations = self._directory.organizations
+        await _queries.save_sums(
+            conn,
+            organizations=[organizations[i] for i in snapshot.organization[part].tolist()],
+            sensors=[sensor_id(self._directory, i) for i in snapshot.sensor[part].tolist()],
+            hours=[to_datetime(h * HOUR_US) for h in snapshot.hour[part].tolist()],
+            counts=snapshot.count[part].astype(np.int64).tolist(),
+            means=snapshot.mean[part].tolist(),
+            squares=snapshot.squares[part].tolist(),
+        )
 
 
 async def load(

@@ -21,8 +21,8 @@ values (:lane, :received_through)
 on conflict (lane) do update set received_through = excluded.received_through;
 
 -- name: load_checkpoint(lane)$
--- Through which received_at the saved sums go.
-select received_through from iot.detector_checkpoints where lane = :lane;
+-- Through which received_at the saved sums go; no checkpoint commits before the caller has ended.
+select received_through from iot.detector_checkpoints where lane = :lane for share;
 
 -- name: load_sums(since)
 -- The saved sums of recent hours.

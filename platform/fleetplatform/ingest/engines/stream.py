@@ -56,13 +56,15 @@ class StreamEngine:
         self._rulebook = Rulebook(directory)
         self._partitions = Partitions()
         self._watermark_us = np.zeros(0, dtype=np.int64)
-        self._schedule = checkpoint.Schedule(settings.ingest.checkpoint_interval)
+        interval_s = settings.ingest.checkpoint_interval
+        self._saver = checkpoint.Saver(directory, self._detector, interval_s)
         self._newest_us = 0
         self._received_us = 0
         self._sound = False
 
     async def load(self, pool: Pool, now_us: int) -> None:
         """Build the state from the last checkpoint and the rows received since."""
+        await self._saver.finish()
         self._detector.clear()
         self._watermark_us = np.zeros(0, dtype=np.int64)
         self._reserve()
@@ -123,13 +125,8 @@ class StreamEngine:
             raised, cleared = await life.apply(
                 conn, transitions, self._rulebook, self._directory
             )
-            saves = arrivals.received_us > self._newest_us and self._schedule.is_due()
-            if saves:
-                await checkpoint.save(
-                    conn, self._directory, self._detector, arrivals.received_us
-                )
-        if saves:
-            self._detector.settled()
+        if arrivals.received_us > self._newest_us:
+            self._saver.begin(pool, arrivals.received_us)
         self._received_us = arrivals.received_us
         self._newest_us = max(self._newest_us, arrivals.received_us)
         duplicate = np.empty(len(accepted), dtype=np.bool_)
@@ -210,6 +207,4 @@ class StreamEngine:
     async def checkpoint(self, pool: Pool) -> None:
         """Write the sums down now."""
         if self._sound and self._received_us >= self._newest_us > 0:
-            async with pool.acquire() as conn, conn.transaction():
-                await checkpoint.save(conn, self._directory, self._detector, self._received_us)
-            self._detector.settled()
+            await self._saver.save_now(pool, self._received_us)
