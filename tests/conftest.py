@@ -17,6 +17,7 @@ import asyncpg
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 
 import fleetconf
 from fleetconf.convert import convert
@@ -32,6 +33,13 @@ from fleetplatform.wire.resources import NewCalibration, NewDevice, NewOrganizat
 from fleetstorm.stack.cluster import start_cluster, stop_cluster
 from fleetstorm.stack.postgres import PostgresServer, start_postgres
 from fleetstorm.stack.supervisor import Supervisor
+
+# How long an example takes says nothing on a machine that does other things too. CI tries the same
+# examples every time: what is new is found where somebody is there to look at it.
+settings.register_profile(
+    "fleetstorm", deadline=None, print_blob=True, derandomize=os.environ.get("CI") == "true"
+)
+settings.load_profile("fleetstorm")
 
 MakeSettings = Callable[..., PlatformSettings]
 Reading = tuple[int, int, float]

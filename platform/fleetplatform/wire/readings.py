@@ -103,7 +103,7 @@ def decode_arrow(body: bytes, readings_max: int) -> ArrowReadings:
     """
     try:
         table = _read_arrow(body, readings_max)
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, struct.error, ValueError, KeyError) as error:
         raise WireError(f"the body is not an Arrow stream: {error}") from error
     ids = _column(table, "sensor_id").fill_null(bytes(16))
     pairs = np.frombuffer(ids.buffers()[1] or b"", dtype=">u8").reshape(-1, 2)

@@ -6,16 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import settings
 
 import fleetconf
 from fleetconf.convert import convert
 from fleetsim.load.profiles import steady
 from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
-
-# How long an example takes says nothing on a machine that does other things too.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 MakePlan = Callable[..., FleetPlan]
 
