@@ -58,7 +58,14 @@ async def _run(fleet: Fleet, *, virtual_s: int = 20, speed: float = 20.0) -> Led
     return await fleet.close_books()
 
 
-@pytest.mark.parametrize("spread", [{"shards": 2}, {"shards": 4}, {"devices_per_shard": 1}])
+@pytest.mark.parametrize(
+    "spread",
+    [
+        {"shards": 2},
+        {"shards": 4},
+        pytest.param({"devices_per_shard": 1}, marks=pytest.mark.campaign),
+    ],
+)
 async def test_the_digest_is_the_same_however_the_fleet_is_spread(
     make_plan: MakePlan, spread: dict[str, int]
 ) -> None:
