@@ -44,20 +44,18 @@ _QUIET: Mapping[str, str] = {
 _token = secrets.token_hex(32)
 """One for all clusters of this process, for Ray keeps the first that it has read."""
 
-_FOLDER_VARIABLE = "RAY_FLEETSTORM_FOLDER"
-"""Names a local cluster's folder to all its processes, which inherit it."""
-
-# After the driver's death Ray's agents go on for a minute: everything of the cluster is ended.
+# After the driver's death Ray's agents go on for a minute: everything of the cluster is ended. Its
+# processes are known by their logs, for they overwrite their command lines and environments.
 _KILL_ALL_AND_REMOVE = """
 for attempt in 1 2 3; do
     for process in /proc/[0-9]*; do
-        if tr '\\0' '\\n' < "$process/environ" | grep -qxF "$1"; then
+        if ls -l "$process/fd" | grep -qF " $1/"; then
             kill -9 "${process#/proc/}"
         fi
     done
     sleep 0.5
 done
-rm -rf "$2"
+rm -rf "$1"
 """
 
 _folder: Path | None = None
@@ -73,9 +71,8 @@ def start_cluster(address: str | None, num_cpus: int | None = None) -> None:
     global _folder, _guard
     if address is None:
         _folder = Path(tempfile.mkdtemp(prefix="fsray-", dir=_short_folder()))
-        _guard = Guard(_KILL_ALL_AND_REMOVE, f"{_FOLDER_VARIABLE}={_folder}", str(_folder))
-        named = {"RAY_AUTH_TOKEN": _token, _FOLDER_VARIABLE: str(_folder)}
-        _set_environment({**_QUIET, **named})
+        _guard = Guard(_KILL_ALL_AND_REMOVE, str(_folder))
+        _set_environment({**_QUIET, "RAY_AUTH_TOKEN": _token})
         options = {
             "num_cpus": num_cpus,
             "include_dashboard": False,
@@ -142,8 +139,11 @@ def _kill_leftovers(folder: str) -> None:
 
 
 def _belongs(process: psutil.Process, folder: str) -> bool:
+    """Whether it writes below the folder; the driver does so too, and is spared."""
+    if process.pid == os.getpid():
+        return False
     try:
-        return process.environ().get(_FOLDER_VARIABLE) == folder
+        return any(file.path.startswith(f"{folder}/") for file in process.open_files())
     except psutil.Error:
         return False
 

@@ -4,7 +4,9 @@ import asyncio
 import os
 import re
 import signal
+import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -110,9 +112,15 @@ async def test_a_killed_driver_leaves_nothing_running(
     run = start_run("scenario=smoke", "duration=10m")
     await run.until_storm()
     family = run.family()
+    folders = {Path(p.cwd()) for p in family if "fleetplatform" in p.cmdline()}
+    assert folders
     run.process.kill()
     await run.end()
     await nothing_left(family)
+    deadline = time.monotonic() + 10
+    while any(folder.parent.exists() for folder in folders):
+        assert time.monotonic() < deadline, folders
+        await asyncio.sleep(0.1)
 
 
 async def test_two_runs_at_once_do_not_meet(start_run: StartRun) -> None:
