@@ -94,7 +94,7 @@ class Client:
         content = b"" if body is None else msgspec.json.encode(body)
         status, answer = await asyncio.to_thread(self._exchange, method, path, content)
         if status >= 400:
-            raise _problem(status, answer, f"{method} {path.partition('?')[0]}")
+            raise self._problem(status, answer, f"{method} {path.partition('?')[0]}")
         try:
             return msgspec.json.decode(answer, type=kind)
         except msgspec.MsgspecError as error:
@@ -119,12 +119,11 @@ class Client:
         finally:
             connection.close()
 
-
-def _problem(status: int, answer: bytes, what: str) -> ApiError:
-    """The problem document as an error; any other body as its first words."""
-    try:
-        problem = msgspec.json.decode(answer, type=Problem)
-    except msgspec.MsgspecError:
-        text = answer[:200].decode("utf-8", "replace")
-        return ApiError(status, "unknown", f"{what} was answered with {status}: {text}")
-    return ApiError(status, problem.code, f"{what}: {problem.detail or problem.title}")
+    def _problem(self, status: int, answer: bytes, what: str) -> ApiError:
+        """The problem document as an error; a platform sends nothing else."""
+        try:
+            problem = msgspec.json.decode(answer, type=Problem)
+        except msgspec.MsgspecError:
+            message = f"{self.url} is no Fleetstorm platform: it answered {what} with {status}"
+            return ApiError(status, "unknown", message)
+        return ApiError(status, problem.code, f"{what}: {problem.detail or problem.title}")

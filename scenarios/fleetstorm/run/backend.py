@@ -14,7 +14,10 @@ from fleetplatform.admin import (
     SettingsError,
     prepare_database,
 )
+from fleetplatform.client import ApiError, Client
 from fleetplatform.settings import PlatformSettings, ProcessSettings, encode_process_settings
+from fleetplatform.wire.resources import Clock
+from fleetstorm.config.settings import RunConfig
 from fleetstorm.errors import InfrastructureError, UsageError
 from fleetstorm.stack.ports import check_port_free, pick_free_port
 from fleetstorm.stack.services import Service
@@ -62,6 +65,38 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
     return Backend(service.url, token, database.owner_url, database, service)
 
 
+def check_reachable(config: RunConfig) -> None:
+    """What a run needs to know of a platform that runs already; raises UsageError."""
+    platform = config.platform
+    if platform.url is None or not config.transport.enrols:
+        return
+    if platform.token is None:
+        raise UsageError(
+            "platform.url names a platform that runs already, so platform.token is needed: the"
+            " operator token that `fleetstorm serve` printed"
+        )
+    if config.verify and platform.database.url is None:
+        raise UsageError(
+            "platform.url names a platform that runs already: give platform.database.url of its"
+            " database too, or verify=false for a run that proves nothing"
+        )
+
+
+async def ask_clock(backend: Backend) -> Clock:
+    """The platform's clock, which is the first thing asked of it; raises UsageError, ApiError."""
+    try:
+        async with Client(backend.url, backend.operator_token) as operator:
+            return await operator.clock()
+    except ApiError as error:
+        if backend.service is None and error.status in (401, 403):
+            raise UsageError(
+                f"platform.token: the platform at {backend.url} does not know this operator token"
+            ) from error
+        if backend.service is None and error.code in ("unknown", "bad_answer", "bad_url"):
+            raise UsageError(f"platform.url: {error}") from error
+        raise
+
+
 @contextlib.contextmanager
 def database_errors() -> Iterator[None]:
     """The platform's own sentence about its database, as an error of the driver."""
@@ -74,9 +109,4 @@ def database_errors() -> Iterator[None]:
 
 
 def _named(url: str, settings: PlatformSettings) -> Backend:
-    if settings.token is None:
-        raise UsageError(
-            "platform.url names a platform that runs already, so platform.token is needed: the"
-            " operator token that `fleetstorm serve` printed"
-        )
-    return Backend(url, settings.token, settings.database.url)
+    return Backend(url, settings.token or "", settings.database.url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import shlex
 from pathlib import Path
 
 from fleetplatform.admin import DATABASE
@@ -16,6 +17,7 @@ from fleetstorm.progress import View
 from fleetstorm.results.folder import Folder
 from fleetstorm.results.summary import Summary
 from fleetstorm.run.account import without_secrets
+from fleetstorm.run.backend import check_reachable
 from fleetstorm.run.signals import forget_cancellation, to_the_end
 from fleetstorm.run.storm import Storm
 from fleetstorm.stack.postgres import PostgresServer
@@ -31,6 +33,7 @@ async def run(composed: Composed, out: Path | None, root: Path, view: View) -> t
     InfrastructureError, or what nobody thought of. A verdict that is written stands: whoever
     cancels after it only goes without the report.
     """
+    check_reachable(composed.config)
     run_id = secrets.token_hex(4)
     folder = Folder.create(out, root, composed.config.name, run_id)
     with contextlib.closing(folder):
@@ -83,10 +86,12 @@ def _how_to_connect(server: PostgresServer, folder: Path) -> str:
     """Where a kept database is, and how it is ended and removed."""
     psql = server.psql or "psql"
     data = server.data_dir
+    folders = [str(folder)] if data.is_relative_to(folder) else [str(folder), str(data)]
+    pid_file = shlex.quote(str(data / "postmaster.pid"))
     return (
-        f"The database stays up:  {psql} {server.url(DATABASE)}\n"
-        f"To remove it:           kill -QUIT $(head -1 {data}/postmaster.pid);"
-        f" rm -rf {folder} {data}"
+        f"The database stays up:  {shlex.join([str(psql), server.url(DATABASE)])}\n"
+        f'To remove it:           kill -QUIT "$(head -1 {pid_file})";'
+        f" {shlex.join(['rm', '-rf', *folders])}"
     )
 
 

@@ -23,7 +23,7 @@ from fleetstorm.results.summary import Summary
 from fleetstorm.results.tables import truth_table
 from fleetstorm.run.account import Findings, describe_run, summarise
 from fleetstorm.run.alone import rate_alone
-from fleetstorm.run.backend import Backend, database_errors, start_backend
+from fleetstorm.run.backend import Backend, ask_clock, database_errors, start_backend
 from fleetstorm.stack.stack import Stack
 from fleetstorm.timeline.coordinator import Coordinator, Span
 from fleetstorm.verdict import judge
@@ -96,8 +96,7 @@ class Storm:
         if self._backend:
             self.view.phase("prepare the organization")
             url, token = self._backend.url, self._backend.operator_token
-            async with Client(url, token) as operator:
-                self._clock = await operator.clock()
+            self._clock = await ask_clock(self._backend)
             self._tenant = await prepare(
                 url, token, self.run_id, config.prepare, config.device_type
             )
@@ -246,6 +245,12 @@ class Storm:
         span = self._span()
         return (min(self._sampled_us, span.end_us) - span.start_us) / 1e6
 
+    def _alerts_raised(self) -> int | None:
+        """As the platform counts them: of all its tenants, so only where this run has rules."""
+        if self._recorder is None or self._tenant is None or not self._tenant.rules:
+            return None
+        return self._recorder.latest("fleetstorm_alerts_raised_total")
+
     async def _set_clock(self, law: ClockLaw) -> None:
         assert self._backend is not None
         async with Client(self._backend.url, self._backend.operator_token) as operator:
@@ -278,6 +283,6 @@ class Storm:
                 elapsed_s=(sample.virtual_us - span.start_us) / 1e6,
                 duration_s=span.duration_s,
                 stored=self._acknowledged if self._backend else None,
-                alerts=self._recorder.latest("fleetstorm_alerts_raised_total"),
+                alerts=self._alerts_raised(),
             )
         )

@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from fleetstorm.stack.guard import Guard
 
 OBJECT_STORE_BYTES = 128 * 2**20
 _LEFTOVER_TIMEOUT_S = 5.0
+_ANSWER_TIMEOUT_S = 3.0
 
 # Ray's socket paths, 60 characters and more below this folder, must stay under 108.
 _FOLDER_LENGTH_MAX = 20
@@ -80,6 +82,7 @@ def start_cluster(address: str | None, num_cpus: int | None = None) -> None:
             "_temp_dir": str(_folder),
         }
     else:
+        _check_answers(address)
         _set_environment({"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"})
         options = {"address": address}
     try:
@@ -121,6 +124,20 @@ def _init(options: dict[str, Any]) -> None:
 
     # Below ERROR it tells users of its own internals: tokens, signal handlers, object stores.
     ray.init(log_to_driver=False, logging_level="ERROR", **options)
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself would try for minutes, and hear no Ctrl-C; raises InfrastructureError."""
+    host, separator, port = address.rpartition("://")[2].rpartition(":")
+    if not separator:
+        return
+    try:
+        socket.create_connection((host, int(port)), _ANSWER_TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        raise InfrastructureError(
+            f"ray.address: no Ray answers at {address} ({error}): start one there with"
+            " `ray start --head`, or leave ray.address out for a local one"
+        ) from error
 
 
 def _short_folder() -> str:
