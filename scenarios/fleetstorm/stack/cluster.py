@@ -33,7 +33,7 @@ _QUIET: Mapping[str, str] = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else it copies the working folder, starts workers by uv
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it would print a stack at SIGTERM
-    "RAY_num_workers_soft_limit": "1000",  # beyond it, by default the cores, it warns on stdout
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "PYTHON worker processes have been started",  # not for users
     "RAY_AUTH_MODE": "token",
     "RAY_enable_metrics_collection": "0",
     "RAY_event_stats": "0",
