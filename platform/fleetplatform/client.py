@@ -4,6 +4,7 @@ import asyncio
 import http.client
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
+from uuid import UUID
 
 import msgspec
 
@@ -14,14 +15,17 @@ from fleetplatform.wire.problems import Problem
 from fleetplatform.wire.resources import (
     AlertRule,
     Alerts,
+    AuditEntries,
     Clock,
     Device,
     Devices,
+    DeviceStatus,
     DeviceType,
     EnrolledDevices,
     NewAlertRule,
     NewDevices,
     NewOrganization,
+    NewStatus,
     Organization,
 )
 
@@ -71,6 +75,20 @@ class Client:
         query = urlencode({"serial": serial_number})
         found = await self._send("GET", f"/v1/devices?{query}", None, Devices)
         return found.devices[0] if found.devices else None
+
+    async def device(self, device_id: UUID) -> Device:
+        """One device of the organization."""
+        return await self._send("GET", f"/v1/devices/{device_id}", None, Device)
+
+    async def move_device(self, device_id: UUID, status: DeviceStatus, reason: str) -> Device:
+        """Move a device on in its life; code illegal_move where its life has no such move."""
+        body = NewStatus(status=status, reason=reason)
+        return await self._send("POST", f"/v1/devices/{device_id}/status", body, Device)
+
+    async def audit(self, subject: UUID, *, limit: int | None = None) -> AuditEntries:
+        """What was done to one thing of the organization, newest first."""
+        asked = {"subject": subject} | ({} if limit is None else {"limit": limit})
+        return await self._send("GET", f"/v1/audit?{urlencode(asked)}", None, AuditEntries)
 
     async def create_alert_rule(self, new: NewAlertRule) -> AlertRule:
         """Save an alert rule; with an organization's API key."""

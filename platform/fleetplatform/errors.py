@@ -9,6 +9,7 @@ PlatformError
 ├── RequestError         what was asked for cannot be done as it was asked
 │   ├── InvalidError     a body says something impossible
 │   ├── ConflictError    it contradicts what is there already
+│   │   └── IllegalMoveError  a state has no such next state
 │   └── NotFoundError    it names something that is not there, or is another tenant's
 ├── ApiError             the platform answered a request with a problem, or not at all
 ├── Overloaded           a queue is full; come again later
@@ -50,6 +51,10 @@ class InvalidError(RequestError):
 
 class ConflictError(RequestError):
     """A request contradicts what is there already."""
+
+
+class IllegalMoveError(ConflictError):
+    """A thing cannot go from the state in which it is to the one that was asked for."""
 
 
 class NotFoundError(RequestError):

@@ -45,6 +45,12 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
     shutdown_timeout: Duration
 
 
+class RegistrySettings(Settings, frozen=True, kw_only=True):
+    """What is told of devices."""
+
+    offline_after: Duration
+
+
 class WorkerSettings(Settings, frozen=True, kw_only=True):
     """How often the worker's jobs run."""
 
@@ -76,6 +82,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     database: DatabaseSettings
     clock: ClockSettings
     ingest: IngestSettings
+    registry: RegistrySettings
     worker: WorkerSettings
     engine: EngineSettings
     layout: LayoutSettings

@@ -14,6 +14,8 @@ from litestar.handlers import BaseRouteHandler
 from fleetplatform.database.clock import PlatformClock
 from fleetplatform.database.pool import Pool
 from fleetplatform.registry import organizations
+from fleetplatform.registry.devices import Contact
+from fleetplatform.registry.life_cycle import Actor
 
 _SCHEME = "bearer "
 
@@ -23,13 +25,19 @@ class Context:
     """What every route may use.
 
     operator_sha256: digest of the operator's token · settle: returns when every reading that was
-    taken before has been answered for.
+    taken before has been answered for · offline_after_us: a device not heard of for longer, in
+    virtual time, is offline.
     """
 
     pool: Pool
     clock: PlatformClock
     operator_sha256: bytes
     settle: Callable[[], Awaitable[None]]
+    offline_after_us: int
+
+    def contact(self) -> Contact:
+        """What tells the devices that are online now."""
+        return Contact(self.clock.now_us(), self.offline_after_us)
 
 
 def token_of(connection: ASGIConnection) -> str:  # type: ignore[type-arg]
@@ -72,6 +80,11 @@ async def provide_organization(request: Request) -> UUID:  # type: ignore[type-a
     if is_operator(context, token):
         raise PermissionDeniedException("use an organization's API key, not the operator's token")
     return await _organization(context, token)
+
+
+async def provide_actor(request: Request, organization: UUID) -> Actor:  # type: ignore[type-arg]
+    """The API key that came, as the one that changes something."""
+    return Actor(organization, token_of(request))
 
 
 async def _organization(context: Context, token: str) -> UUID:

@@ -8,12 +8,21 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from fleetconf import kinds
-from fleetplatform.api.access import Context, provide_organization
-from fleetplatform.errors import ConflictError, InvalidError, NotFoundError, RequestError
+from fleetplatform.api.access import Context, provide_actor, provide_organization
+from fleetplatform.errors import (
+    ConflictError,
+    IllegalMoveError,
+    InvalidError,
+    NotFoundError,
+    RequestError,
+)
 from fleetplatform.wire.problems import MEDIA_TYPE, Problem
 
 _log = structlog.get_logger()
-_STATUS = {InvalidError: 422, ConflictError: 409, NotFoundError: 404}
+_REFUSALS = {
+    InvalidError: ("invalid", 422), ConflictError: ("conflict", 409),
+    IllegalMoveError: ("illegal_move", 409), NotFoundError: ("not_found", 404),
+}  # fmt: skip
 _CODES = {
     400: ("invalid", 422), 401: ("unauthorized", 401), 403: ("forbidden", 403),
     404: ("not_found", 404), 405: ("method_not_allowed", 405), 413: ("body_too_large", 413),
@@ -31,6 +40,7 @@ def make_app(context: Context, body_size_max: int) -> Litestar:
         dependencies={
             "context": Provide(lambda: context, sync_to_thread=False),
             "organization": Provide(provide_organization),
+            "actor": Provide(provide_actor),
         },
         exception_handlers={
             RequestError: _refuse,
@@ -52,8 +62,7 @@ def _reply(problem: Problem, headers: dict[str, str] | None = None) -> Response[
 
 def _refuse(_: Request, error: RequestError) -> Response[bytes]:  # type: ignore[type-arg]
     """What the rooms below refuse."""
-    status = _STATUS[type(error)]
-    code = {422: "invalid", 409: "conflict", 404: "not_found"}[status]
+    code, status = _REFUSALS[type(error)]
     return _reply(Problem(code, "The request cannot be done", status, detail=str(error)))
 
 

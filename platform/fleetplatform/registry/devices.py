@@ -13,7 +13,7 @@ import asyncpg
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import transaction
-from fleetplatform.errors import ConflictError, InvalidError
+from fleetplatform.errors import ConflictError, InvalidError, NotFoundError
 from fleetplatform.registry import credentials, device_types, sensors
 from fleetplatform.registry.device_types import KnownType
 from fleetplatform.timeseries.instants import to_us
@@ -23,6 +23,14 @@ SERIAL_MAX = 200
 LISTED_MAX = 5
 
 _queries: Any = load(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A device is online while its last contact is at most `offline_after_us` before `now_us`."""
+
+    now_us: int
+    offline_after_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +129,36 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names[:LISTED_MAX]) + more
 
 
-async def find(pool: Pool, organization: UUID, serial: str) -> list[Device]:
+async def find(pool: Pool, organization: UUID, serial: str, contact: Contact) -> list[Device]:
     """The organization's device with a serial number, if there is one."""
     async with transaction(pool, organization) as conn:
         return [
-            Device(
-                device_id=row["device_id"],
-                serial_number=row["serial_number"],
-                device_status=row["device_status"],
-                last_seen_us=row["last_seen_at"] and to_us(row["last_seen_at"]),
-            )
+            view(row, contact)
             async for row in _queries.find_serials(
                 conn, organization_id=organization, serials=[serial]
             )
         ]
+
+
+async def read(pool: Pool, organization: UUID, device: UUID, contact: Contact) -> Device:
+    """One device of the organization; raises NotFoundError for any other."""
+    async with transaction(pool, organization) as conn:
+        row = await _queries.find_device(conn, organization_id=organization, device_id=device)
+    if row is None:
+        raise NotFoundError("the organization has no such device")
+    return view(row, contact)
+
+
+def view(row: Any, contact: Contact) -> Device:
+    """A row of a device as the API shows it."""
+    seen_us = None if row["last_seen_at"] is None else to_us(row["last_seen_at"])
+    return Device(
+        device_id=row["device_id"],
+        serial_number=row["serial_number"],
+        device_status=row["device_status"],
+        last_seen_us=seen_us,
+        online=seen_us is not None and contact.now_us - seen_us <= contact.offline_after_us,
+    )
 
 
 async def record_contact(pool: Pool, device_ids: list[UUID], seen_at: list[datetime]) -> None:

@@ -158,3 +158,34 @@ update iot.devices as d
 set last_seen_at = c.seen_at
 from unnest(:device_ids::uuid[], :seen_at::timestamptz[]) as c (device_id, seen_at)
 where d.device_id = c.device_id;
+
+-- name: find_device(organization_id, device_id)^
+-- One device of an organization.
+select device_id, serial_number, device_status, last_seen_at
+from iot.devices
+where organization_id = :organization_id and device_id = :device_id;
+
+-- name: act_as(key_sha256, reason)!
+-- Who changes something in this transaction and why, for the audit log.
+select
+    set_config('app.actor', 'api_key:' || api_key_id, true),
+    set_config('app.reason', :reason::text, true)
+from iot.api_keys
+where token_sha256 = :key_sha256;
+
+-- name: move_device(organization_id, device_id, device_status)^
+-- A move in the life of a device; a trigger refuses one that is not in it and records the others.
+update iot.devices
+set device_status = :device_status
+where organization_id = :organization_id and device_id = :device_id
+returning device_id, serial_number, device_status, last_seen_at;
+
+-- name: audit_of(organization_id, subject_id, count)
+-- What was done to one thing of an organization, newest first.
+select
+    audit_id, subject_kind, subject_id, action, from_state, to_state, actor, reason, occurred_at,
+    recorded_at
+from iot.audit_log
+where organization_id = :organization_id and subject_id = :subject_id
+order by audit_id desc
+limit :count;

@@ -1,6 +1,6 @@
 """Bodies of the management API, as structs; ids are UUIDs in text, times µs since 1970 in UTC."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -82,18 +82,56 @@ class EnrolledDevices(Reply, frozen=True, kw_only=True):
 
 
 class Device(Reply, frozen=True, kw_only=True):
-    """A device as GET /v1/devices shows it; `last_seen_us` is virtual time, null before any."""
+    """A device as GET /v1/devices shows it; `last_seen_us` is virtual time, null before any.
+
+    `online`: its last contact is at most `platform.registry.offline_after` ago, in virtual time.
+    """
 
     device_id: UUID
     serial_number: str
     device_status: str
     last_seen_us: int | None
+    online: bool
 
 
 class Devices(Reply, frozen=True, kw_only=True):
     """GET /v1/devices?serial=…: one device or none."""
 
     devices: tuple[Device, ...]
+
+
+DeviceStatus = Literal["provisioning", "active", "maintenance", "suspended", "decommissioned"]
+
+
+class NewStatus(Body, frozen=True, kw_only=True):
+    """POST /v1/devices/{device_id}/status: where the device goes, and why."""
+
+    status: DeviceStatus
+    reason: str
+
+
+class AuditEntry(Reply, frozen=True, kw_only=True):
+    """One change; `actor` is api_key:<id>, or database:<role> for one made past the API.
+
+    `occurred_at_us` is virtual time, `recorded_at_us` the wall clock.
+    """
+
+    audit_id: UUID
+    subject_kind: str
+    subject_id: UUID
+    action: str
+    from_state: str
+    to_state: str
+    actor: str
+    reason: str | None
+    occurred_at_us: int
+    recorded_at_us: int
+
+
+class AuditEntries(Reply, frozen=True, kw_only=True):
+    """GET /v1/audit?subject=…, newest first."""
+
+    entries: tuple[AuditEntry, ...]
 
 
 class NewAlertRule(Body, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.alert_rules": "alerting",
         "iot.alerts": "alerting",
         "iot.api_keys": "registry",
+        "iot.audit_log": "registry",
         "iot.detector_checkpoints": "ingest",
         "iot.device_credentials": "registry",
         "iot.device_types": "registry",

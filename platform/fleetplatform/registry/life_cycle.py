@@ -1,0 +1,58 @@
+"""The life of a device: provisioning → active ⇄ maintenance, active ⇄ suspended → decommissioned.
+
+The database refuses every other move and records those that are made; here a refusal becomes a
+sentence. A decommissioned device stays so, and its data are kept.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from fleetplatform.database.pool import Pool
+from fleetplatform.database.queries import load
+from fleetplatform.database.tenancy import transaction
+from fleetplatform.errors import IllegalMoveError, InvalidError, NotFoundError
+from fleetplatform.registry.devices import Contact, view
+from fleetplatform.registry.tokens import digest
+from fleetplatform.wire.resources import Device, NewStatus
+
+REASON_MAX = 500
+
+_LIFE_CYCLE = "devices_life_cycle"
+_queries: Any = load(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who changes something: an organization, and the API key that its program showed."""
+
+    organization: UUID
+    api_key: str
+
+
+async def move(pool: Pool, actor: Actor, device: UUID, new: NewStatus, contact: Contact) -> Device:
+    """Move a device on and record who did it and why, in one transaction.
+
+    Raises InvalidError for a reason that cannot be kept, NotFoundError for a device that the
+    organization does not have, and IllegalMoveError for a move that is not in its life.
+    """
+    if not 1 <= len(new.reason) <= REASON_MAX or "\0" in new.reason:
+        raise InvalidError(f"reason: say why in 1 to {REASON_MAX} characters")
+    try:
+        async with transaction(pool, actor.organization) as conn:
+            await _queries.act_as(conn, key_sha256=digest(actor.api_key), reason=new.reason)
+            row = await _queries.move_device(
+                conn,
+                organization_id=actor.organization,
+                device_id=device,
+                device_status=new.status,
+            )
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name != _LIFE_CYCLE:
+            raise
+        raise IllegalMoveError(error.message) from None
+    if row is None:
+        raise NotFoundError("the organization has no such device")
+    return view(row, contact)
