@@ -177,8 +177,8 @@ async def test_what_is_accepted_comes_back_equal(api, specifications, data):
     assert list(found.sensors) == list(unique.sensors)
 
 
-async def test_an_enrolment_of_many_types_takes_the_same_statements(api, specification):
-    """Twenty types and versions in one request, each device with the sensors of its own."""
+async def test_each_device_of_a_mixed_request_has_the_sensors_of_its_version(api, specification):
+    """Twenty types and versions in one request."""
     kinds = [specification(name) for name in ALL]
     versions = [replace(k, version=f"{k.version}.{n}") for k in kinds for n in range(5)]
     for one in versions:
