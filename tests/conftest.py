@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import numpy as np
 import pytest
 import yaml
 from hypothesis import settings
+from hypothesis import strategies as st
 
 import fleetconf
 from fleetconf.convert import convert
@@ -28,8 +30,9 @@ from fleetplatform.ingest.submission import Submission, gather
 from fleetplatform.registry import device_types, devices, organizations
 from fleetplatform.registry.directory import Directory
 from fleetplatform.settings import PlatformSettings
-from fleetplatform.wire.device_type import DeviceTypeSpecification
+from fleetplatform.wire.device_type import DeviceTypeSpecification, SensorType
 from fleetplatform.wire.resources import NewCalibration, NewDevice, NewOrganization
+from fleetplatform.wire.specification import PARAMETER_TYPES
 from fleetstorm.stack.cluster import start_cluster, stop_cluster
 from fleetstorm.stack.postgres import PostgresServer, start_postgres
 from fleetstorm.stack.supervisor import Supervisor
@@ -200,3 +203,53 @@ async def _enrol(pool: Pool, thermometers: int) -> None:
         for number in range(thermometers)
     ]
     await devices.enrol(pool, tenant.organization_id, new)
+
+
+@pytest.fixture(scope="session")
+def specifications() -> st.SearchStrategy[DeviceTypeSpecification]:
+    """Any specification of a device type without a mistake."""
+    return _specifications()
+
+
+_names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
+_numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+@st.composite
+def _specifications(draw: st.DrawFn) -> DeviceTypeSpecification:
+    """Any specification without a mistake."""
+    revisions = draw(st.lists(_names, min_size=1, max_size=4, unique=True))
+    some = st.lists(st.sampled_from(revisions), min_size=1, unique=True)
+    ranges = st.tuples(_numbers, _numbers).map(sorted)
+
+    def sensor(limits: list[float]) -> dict[str, Any]:
+        return {
+            "type": draw(st.sampled_from([one.label for one in SensorType])),
+            "unit": draw(_names), "min": limits[0], "max": limits[1],
+            "resolution": abs(draw(_numbers)), "interval": draw(st.floats(0.001, 1e6)),
+        }  # fmt: skip
+
+    parameter = st.tuples(st.sampled_from(PARAMETER_TYPES), ranges).map(
+        lambda p: {"type": p[0], "min": None, "max": None}
+        if p[0] == "boolean" else {"type": p[0], "min": p[1][0], "max": p[1][1]}
+    )  # fmt: skip
+    command = st.fixed_dictionaries(
+        {"description": _names, "parameters": st.dictionaries(_names, parameter, max_size=3)}
+    )
+    setting = st.one_of(
+        st.fixed_dictionaries({"type": st.just("number"), "default": _numbers}),
+        st.fixed_dictionaries({"type": st.just("string"), "default": _names}),
+        st.fixed_dictionaries({"type": st.just("boolean"), "default": st.booleans()}),
+        st.fixed_dictionaries({"type": st.just("integer"), "default": st.integers(-9, 9)}),
+    )
+    tree = {
+        "name": draw(_names), "version": draw(_names), "description": draw(_names),
+        "sensors": draw(st.dictionaries(_names, ranges.map(sensor), max_size=5)),
+        "commands": draw(st.dictionaries(_names, command, max_size=3)),
+        "configuration": {
+            "type": "object", "properties": draw(st.dictionaries(_names, setting, max_size=3)),
+        },
+        "hardware_revisions": revisions,
+        "firmware": draw(st.dictionaries(_names, some, max_size=3)),
+    }  # fmt: skip
+    return msgspec.convert(tree, DeviceTypeSpecification)

@@ -21,6 +21,7 @@ from fleetplatform.wire.resources import (
     Devices,
     DeviceStatus,
     DeviceType,
+    DeviceTypes,
     EnrolledDevices,
     NewAlertRule,
     NewDevices,
@@ -65,6 +66,16 @@ class Client:
         """Store a device type; with the operator's token."""
         path = f"/v1/device-types/{quote(specification.name, safe='')}"
         return await self._send("PUT", path, specification, DeviceType)
+
+    async def device_types(self) -> DeviceTypes:
+        """Every device type as it was put last."""
+        return await self._send("GET", "/v1/device-types", None, DeviceTypes)
+
+    async def device_type(self, name: str, version: str | None = None) -> DeviceType:
+        """One version of a device type; the one that was put last by default."""
+        query = "" if version is None else f"?{urlencode({'version': version})}"
+        path = f"/v1/device-types/{quote(name, safe='')}{query}"
+        return await self._send("GET", path, None, DeviceType)
 
     async def enrol(self, new: NewDevices) -> EnrolledDevices:
         """Enrol devices, all or none; with an organization's API key."""

@@ -1,10 +1,6 @@
-"""The catalogue of device types.
+"""The catalogue of device types and its versions: put once, kept for ever, never changed."""
 
-The database keeps a specification's sensors as a list, for jsonb forgets the order of members and
-the order of sensors is part of the contract.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,79 +10,113 @@ import msgspec
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import transaction
-from fleetplatform.errors import InvalidError
-from fleetplatform.wire.device_type import (
-    DeviceTypeSpecification,
-    SensorSpecification,
-    SensorType,
-)
+from fleetplatform.errors import ConflictError, InvalidError, NotFoundError
+from fleetplatform.wire.device_type import DeviceTypeSpecification, SensorSpecification
 from fleetplatform.wire.resources import DeviceType
+from fleetplatform.wire.specification import mistakes
 
-NAME_MAX = 200
-UNIT_MAX = 40
+MISTAKES_MAX = 20
 
 _queries: Any = load(__file__)
+
+VersionedName = tuple[str, str | None]
+"""A device type's name and version; None is the version that was put last."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownType:
-    """A device type as enrolment needs it; sensors by name, in order."""
+    """One version of a device type as enrolment needs it; sensors by name, in order."""
 
     device_type_id: UUID
+    version: str
     sensors: dict[str, SensorSpecification]
+    hardware_revisions: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[UUID, str]:
+        """What tells it from every other."""
+        return self.device_type_id, self.version
 
 
 async def put(pool: Pool, specification: DeviceTypeSpecification) -> DeviceType:
-    """Store a device type, new or changed; raises InvalidError with one sentence."""
+    """Store a version of a device type; the same again changes nothing.
+
+    Raises InvalidError with a sentence for each mistake, and ConflictError when the version is
+    there already and says something else.
+    """
     check(specification)
-    stored = msgspec.to_builtins(specification)
-    stored["sensors"] = [{"sensor": name, **one} for name, one in stored["sensors"].items()]
+    name, version = specification.name, specification.version
     async with transaction(pool, None) as conn:
-        type_id = await _queries.put_device_type(
-            conn,
-            name=specification.name,
-            version=specification.version,
-            specification=stored,
+        await _queries.add_device_type(conn, name=name, version=version)
+        known = await _read(conn, name, version)
+        if known is None:
+            await _queries.add_device_type_version(
+                conn, name=name, version=version, specification=msgspec.to_builtins(specification)
+            )
+            known = await _read(conn, name, version)
+    if known is None or not _equal(known.specification, specification):
+        raise ConflictError(
+            f'version "{version}" of device type "{name}" says something else and never changes;'
+            " put what is new under a new version"
         )
-    return DeviceType(device_type_id=type_id, specification=specification)
+    return known
 
 
-async def find(conn: Connection, names: Sequence[str]) -> dict[str, KnownType]:
-    """Those of the named types that exist."""
-    return {
-        row["name"]: KnownType(row["device_type_id"], _sensors(row["specification"]["sensors"]))
-        async for row in _queries.device_types(conn, names=sorted(set(names)))
-    }
+def _equal(one: DeviceTypeSpecification, other: DeviceTypeSpecification) -> bool:
+    """The order of sensors is part of what a specification says."""
+    return one == other and list(one.sensors) == list(other.sensors)
 
 
-def _sensors(stored: list[dict[str, Any]]) -> dict[str, SensorSpecification]:
-    return {
-        one["sensor"]: msgspec.convert(
-            {key: value for key, value in one.items() if key != "sensor"}, SensorSpecification
+async def listed(pool: Pool) -> list[DeviceType]:
+    """Every device type as it was put last, in order of name."""
+    async with transaction(pool, None) as conn:
+        return [_device_type(row) async for row in _queries.list_device_types(conn)]
+
+
+async def read(pool: Pool, name: str, version: str | None) -> DeviceType:
+    """One version of a device type, the last one for None; raises NotFoundError."""
+    async with transaction(pool, None) as conn:
+        found = await _read(conn, name, version)
+    if found is None:
+        which = "" if version is None else f' with version "{version}"'
+        raise NotFoundError(f'there is no device type "{name}"{which}')
+    return found
+
+
+async def _read(conn: Connection, name: str, version: str | None) -> DeviceType | None:
+    row = await _queries.read_device_type(conn, name=name, version=version)
+    return None if row is None else _device_type(row)
+
+
+def _device_type(row: Any) -> DeviceType:
+    return DeviceType(
+        device_type_id=row["device_type_id"],
+        specification=msgspec.convert(row["specification"], DeviceTypeSpecification),
+        versions=tuple(row["versions"]),
+    )
+
+
+async def find(conn: Connection, wanted: Iterable[VersionedName]) -> dict[VersionedName, KnownType]:
+    """Those of the device types that exist, each in the version that was asked for."""
+    pairs = list(set(wanted))
+    found: dict[VersionedName, KnownType] = {}
+    async for row in _queries.find_device_types(
+        conn, names=[name for name, _ in pairs], versions=[version for _, version in pairs]
+    ):
+        specification = msgspec.convert(row["specification"], DeviceTypeSpecification)
+        found[row["name"], row["wanted"]] = KnownType(
+            row["device_type_id"],
+            specification.version,
+            specification.sensors,
+            specification.hardware_revisions,
         )
-        for one in stored
-    }
+    return found
 
 
 def check(specification: DeviceTypeSpecification) -> None:
-    """Raise InvalidError, one sentence, for a specification that no device can have."""
-    for what, text in (("name", specification.name), ("version", specification.version)):
-        if not 1 <= len(text) <= NAME_MAX:
-            raise InvalidError(f"{what}: write 1 to {NAME_MAX} characters")
-    for name, sensor in specification.sensors.items():
-        _check_sensor(name, sensor)
-
-
-def _check_sensor(name: str, sensor: SensorSpecification) -> None:
-    place = f"sensors.{name}"
-    if not 1 <= len(name) <= NAME_MAX:
-        raise InvalidError(f"{place}: a name has 1 to {NAME_MAX} characters")
-    if sensor.type.upper() not in SensorType.__members__:
-        known = ", ".join(one.label for one in SensorType)
-        raise InvalidError(f"{place}.type: {sensor.type!r} is not known; use one of {known}")
-    if len(sensor.unit) > UNIT_MAX:
-        raise InvalidError(f"{place}.unit: at most {UNIT_MAX} characters")
-    if not sensor.min <= sensor.max:
-        raise InvalidError(f"{place}: min {sensor.min:g} lies above max {sensor.max:g}")
-    if not sensor.resolution >= 0:
-        raise InvalidError(f"{place}.resolution: {sensor.resolution:g} is negative")
+    """Raise InvalidError, a sentence for each mistake, for what no device can be."""
+    found = [f"{place}: {what}" for place, what in mistakes(specification)]
+    if found:
+        more = len(found) - MISTAKES_MAX
+        rest = [f"and {more} more mistakes"] if more > 0 else []
+        raise InvalidError("; ".join([*found[:MISTAKES_MAX], *rest]))

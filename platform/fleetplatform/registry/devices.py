@@ -47,8 +47,8 @@ class _Plan:
 async def enrol(pool: Pool, organization: UUID, new: Sequence[NewDevice]) -> EnrolledDevices:
     """Enrol all of the devices with their sensors, calibrations and tokens, or none.
 
-    Raises InvalidError for an unknown device type, gateway or sensor, and ConflictError for a
-    serial number that is taken.
+    Raises InvalidError for an unknown device type, version, hardware revision, gateway or sensor,
+    and ConflictError for a serial number that is taken.
     """
     _check_serials(new)
     try:
@@ -59,6 +59,8 @@ async def enrol(pool: Pool, organization: UUID, new: Sequence[NewDevice]) -> Enr
                 organization_id=organization,
                 device_ids=plan.device_ids,
                 types=[one.device_type_id for one in plan.types],
+                versions=[one.version for one in plan.types],
+                revisions=_revisions(new, plan.types),
                 serials=[one.serial_number for one in new],
                 gateways=plan.gateways,
             )
@@ -90,11 +92,7 @@ def _check_serials(new: Sequence[NewDevice]) -> None:
 
 
 async def _plan(conn: Connection, organization: UUID, new: Sequence[NewDevice]) -> _Plan:
-    known = await device_types.find(conn, [one.device_type for one in new])
-    missing = {one.device_type for one in new} - known.keys()
-    if missing:
-        raise InvalidError(f"there is no device type {_list(sorted(missing))}")
-    types = [known[one.device_type] for one in new]
+    types = await _types(conn, new)
     total = len(new) + sum(len(one.sensors) for one in types)
     ids = iter(await _queries.new_ids(conn, count=total) or ())
     device_ids = list(islice(ids, len(new)))
@@ -112,6 +110,31 @@ async def _plan(conn: Connection, organization: UUID, new: Sequence[NewDevice]) 
     gateways = _gateways(new, found | here)
     sensor_ids = [list(islice(ids, len(one.sensors))) for one in types]
     return _Plan(new, device_ids, types, gateways, sensor_ids)
+
+
+async def _types(conn: Connection, new: Sequence[NewDevice]) -> list[KnownType]:
+    """What each device is; raises InvalidError."""
+    wanted = [(one.device_type, one.device_type_version) for one in new]
+    known = await device_types.find(conn, wanted)
+    missing = set(wanted) - known.keys()
+    if missing:
+        names = sorted(name if v is None else f"{name} version {v}" for name, v in missing)
+        raise InvalidError(f"there is no device type {_list(names)}")
+    return [known[one] for one in wanted]
+
+
+def _revisions(new: Sequence[NewDevice], types: Sequence[KnownType]) -> list[str]:
+    """The hardware revision of each device, the first of its type where it does not say."""
+    for device, known in zip(new, types, strict=True):
+        revision = device.hardware_revision
+        if revision is not None and revision not in known.hardware_revisions:
+            place = f"device {_list([device.serial_number])}"
+            there = _list(known.hardware_revisions)
+            raise InvalidError(
+                f'{place}: {device.device_type} has no hardware revision "{revision}", only {there}'
+            )
+    pairs = zip(new, types, strict=True)
+    return [one.hardware_revision or known.hardware_revisions[0] for one, known in pairs]
 
 
 def _gateways(new: Sequence[NewDevice], known: dict[str, UUID]) -> list[UUID | None]:
@@ -156,6 +179,9 @@ def view(row: Any, contact: Contact) -> Device:
         device_id=row["device_id"],
         serial_number=row["serial_number"],
         device_status=row["device_status"],
+        device_type=row["device_type"],
+        device_type_version=row["device_type_version"],
+        hardware_revision=row["hardware_revision"],
         last_seen_us=seen_us,
         online=seen_us is not None and contact.now_us - seen_us <= contact.offline_after_us,
     )

@@ -82,40 +82,73 @@ insert into iot.api_keys (organization_id, token_sha256) values (:organization_i
 -- The organization of an API key.
 select iot.find_api_key(:sha256);
 
--- name: put_device_type(name, version, specification)$
--- A device type, new or changed; the same again changes nothing.
-with changed as (
-    insert into iot.device_types (name, version, specification)
-    values (:name, :version, :specification)
-    on conflict (name) do update
-    set version = excluded.version, specification = excluded.specification
-    where iot.device_types.version <> excluded.version
-       or iot.device_types.specification <> excluded.specification
-    returning device_type_id
-)
-select device_type_id from changed
-union all
-select device_type_id from iot.device_types where name = :name
-limit 1;
+-- name: add_device_type(name, version)!
+-- A device type, if it is new; either way no other change of the registry comes between.
+insert into iot.device_types (name, version) values (:name, :version)
+on conflict (name) do nothing;
 
--- name: device_types(names)
--- Device types by name.
-select device_type_id, name, specification from iot.device_types where name = any (:names::text[]);
+-- name: add_device_type_version(name, version, specification)!
+-- A version of a device type, from now on the one that devices get.
+with device_type as (
+    update iot.device_types set version = :version where name = :name returning device_type_id
+)
+insert into iot.device_type_versions (device_type_id, version, specification)
+select device_type_id, :version, :specification from device_type;
+
+-- name: list_device_types()
+-- Every device type as it was put last, with its versions in the order in which they were put.
+select t.device_type_id, v.specification, (
+    select array_agg(o.version order by o.created_at)
+    from iot.device_type_versions as o
+    where o.device_type_id = t.device_type_id
+) as versions
+from iot.device_types as t
+join iot.device_type_versions as v using (device_type_id, version)
+order by t.name;
+
+-- name: read_device_type(name, version)^
+-- One version of a device type; null: the one that was put last.
+select t.device_type_id, v.specification, (
+    select array_agg(o.version order by o.created_at)
+    from iot.device_type_versions as o
+    where o.device_type_id = t.device_type_id
+) as versions
+from iot.device_types as t
+join iot.device_type_versions as v on v.device_type_id = t.device_type_id
+where t.name = :name and v.version = coalesce(:version::text, t.version);
+
+-- name: find_device_types(names, versions)
+-- Versions of device types by name; a null version is the one that was put last.
+select t.device_type_id, t.name, w.version as wanted, v.specification
+from unnest(:names::text[], :versions::text[]) as w (name, version)
+join iot.device_types as t on t.name = w.name
+join iot.device_type_versions as v
+    on v.device_type_id = t.device_type_id and v.version = coalesce(w.version, t.version);
 
 -- name: find_serials(organization_id, serials)
 -- Devices of one organization by serial number.
-select serial_number, device_id, device_status, last_seen_at
-from iot.devices
-where organization_id = :organization_id and serial_number = any (:serials::text[]);
+select
+    d.serial_number, d.device_id, d.device_status, d.last_seen_at, t.name as device_type,
+    d.device_type_version, d.hardware_revision
+from iot.devices as d
+join iot.device_types as t using (device_type_id)
+where d.organization_id = :organization_id and d.serial_number = any (:serials::text[]);
 
--- name: add_devices(organization_id, device_ids, types, serials, gateways)!
+-- name: add_devices(organization_id, device_ids, types, versions, revisions, serials, gateways)!
 -- Devices as enrolled: active from the start.
 insert into iot.devices (
-    organization_id, device_id, device_type_id, serial_number, device_status, gateway_id
+    organization_id, device_id, device_type_id, device_type_version, hardware_revision,
+    serial_number, device_status, gateway_id
 )
-select :organization_id::uuid, device_id, device_type_id, serial_number, 'active', gateway_id
-from unnest(:device_ids::uuid[], :types::uuid[], :serials::text[], :gateways::uuid[])
-    as d (device_id, device_type_id, serial_number, gateway_id);
+select
+    :organization_id::uuid, device_id, device_type_id, device_type_version, hardware_revision,
+    serial_number, 'active', gateway_id
+from unnest(
+    :device_ids::uuid[], :types::uuid[], :versions::text[], :revisions::text[], :serials::text[],
+    :gateways::uuid[]
+) as d (
+    device_id, device_type_id, device_type_version, hardware_revision, serial_number, gateway_id
+);
 
 -- name: add_credentials(organization_id, device_ids, digests)!
 -- A token for each of some devices.
@@ -161,9 +194,12 @@ where d.device_id = c.device_id;
 
 -- name: find_device(organization_id, device_id)^
 -- One device of an organization.
-select device_id, serial_number, device_status, last_seen_at
-from iot.devices
-where organization_id = :organization_id and device_id = :device_id;
+select
+    d.serial_number, d.device_id, d.device_status, d.last_seen_at, t.name as device_type,
+    d.device_type_version, d.hardware_revision
+from iot.devices as d
+join iot.device_types as t using (device_type_id)
+where d.organization_id = :organization_id and d.device_id = :device_id;
 
 -- name: act_as(key_sha256, reason)!
 -- Who changes something in this transaction and why, for the audit log.
@@ -175,10 +211,15 @@ where token_sha256 = :key_sha256;
 
 -- name: move_device(organization_id, device_id, device_status)^
 -- A move in the life of a device; a trigger refuses one that is not in it and records the others.
-update iot.devices
+update iot.devices as d
 set device_status = :device_status
-where organization_id = :organization_id and device_id = :device_id
-returning device_id, serial_number, device_status, last_seen_at;
+from iot.device_types as t
+where d.organization_id = :organization_id
+  and d.device_id = :device_id
+  and t.device_type_id = d.device_type_id
+returning
+    d.serial_number, d.device_id, d.device_status, d.last_seen_at, t.name as device_type,
+    d.device_type_version, d.hardware_revision;
 
 -- name: audit_of(organization_id, subject_id, count)
 -- What was done to one thing of an organization, newest first.

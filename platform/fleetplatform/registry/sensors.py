@@ -24,13 +24,13 @@ async def add(
     sensor_ids: Sequence[Sequence[UUID]],
 ) -> None:
     """Make the sensors of some devices, as the type of each specifies them."""
-    first: dict[UUID, int] = {}
+    first: dict[tuple[UUID, str], int] = {}
     specified: list[tuple[str, int, SensorSpecification]] = []
     for one in types:
-        if one.device_type_id not in first:
-            first[one.device_type_id] = len(specified) + 1
+        if one.key not in first:
+            first[one.key] = len(specified) + 1
             specified += [(name, at, s) for at, (name, s) in enumerate(one.sensors.items())]
-    starts = [first[one.device_type_id] for one in types]
+    starts = [first[one.key] for one in types]
     await _queries.add_sensors(
         conn,
         organization_id=organization,

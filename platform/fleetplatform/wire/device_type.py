@@ -1,6 +1,10 @@
-"""What a device type is on the wire: its sensors, their types, units and ranges."""
+"""What a device type is on the wire: its sensors, and what it can be told, set and run.
+
+What makes a specification impossible is said by `specification.mistakes`.
+"""
 
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 
@@ -51,12 +55,40 @@ class SensorSpecification(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     interval: Duration
 
 
+class ParameterSpecification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One parameter of a command.
+
+    type: number, integer, text or boolean · min, max: its range, for a text its length; null is
+    no limit.
+    """
+
+    type: str
+    min: float | None
+    max: float | None
+
+
+class CommandSpecification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a device can be told; parameters by name, all of them given with the command."""
+
+    description: str
+    parameters: dict[str, ParameterSpecification]
+
+
 class DeviceTypeSpecification(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """A device type as the platform stores it; sensors by name, in order."""
+    """A device type as the platform stores it; sensors by name, in order.
+
+    commands: by name · configuration: JSON Schema of the settings, each with its default ·
+    hardware_revisions: the first is what a device is that does not say · firmware: version → the
+    hardware revisions it runs on.
+    """
 
     name: str
     version: str
     description: str
     sensors: dict[str, SensorSpecification]
+    commands: dict[str, CommandSpecification]
+    configuration: dict[str, Any]
+    hardware_revisions: tuple[str, ...]
+    firmware: dict[str, tuple[str, ...]]

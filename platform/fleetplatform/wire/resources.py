@@ -33,10 +33,17 @@ class Organization(Reply, frozen=True, kw_only=True):
 
 
 class DeviceType(Reply, frozen=True, kw_only=True):
-    """PUT /v1/device-types/{name} answers with the stored version."""
+    """One version of a device type, and all the versions it has, in the order they were put."""
 
     device_type_id: UUID
     specification: DeviceTypeSpecification
+    versions: tuple[str, ...]
+
+
+class DeviceTypes(Reply, frozen=True, kw_only=True):
+    """GET /v1/device-types: each as it was put last, in order of name."""
+
+    device_types: tuple[DeviceType, ...]
 
 
 class NewCalibration(Body, frozen=True, kw_only=True):
@@ -52,11 +59,14 @@ class NewDevice(Body, frozen=True, kw_only=True):
     """One device of a bulk enrolment; its sensors follow from its type.
 
     With `gateway` (a serial number of the same organization) the device is spoken for by that
-    gateway and gets no token of its own.
+    gateway and gets no token of its own. Without a version it gets the one that was put last,
+    without a hardware revision its type's first.
     """
 
     serial_number: str
     device_type: str
+    device_type_version: str | None = None
+    hardware_revision: str | None = None
     gateway: str | None = None
     calibrations: tuple[NewCalibration, ...] = ()
 
@@ -90,6 +100,9 @@ class Device(Reply, frozen=True, kw_only=True):
     device_id: UUID
     serial_number: str
     device_status: str
+    device_type: str
+    device_type_version: str
+    hardware_revision: str
     last_seen_us: int | None
     online: bool
 

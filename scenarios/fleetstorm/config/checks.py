@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from fleetconf.place import nearest
 from fleetplatform.wire.device_type import SensorType
+from fleetplatform.wire.specification import mistakes
 from fleetstorm.config.settings import RunConfig
 
 _GATEWAY = "gateway"
+_SENSOR_TYPE = re.compile(r"sensors\..*\.type")
 _NAME = re.compile(r"[\w-]+")
 
 Problem = tuple[str, str]
@@ -47,6 +49,9 @@ def _device_types(config: RunConfig) -> Iterator[Problem]:
         for sensor, specified in device_type.specification.sensors.items():
             key = f"{path}.specification.sensors.{sensor}.type"
             yield from _known(key, specified.type, _sensor_types(), "sensor type")
+        for place, what in mistakes(device_type.specification):
+            if not _SENSOR_TYPE.fullmatch(place):
+                yield f"{path}.specification.{place}", what
 
 
 def _rules(config: RunConfig) -> Iterator[Problem]:

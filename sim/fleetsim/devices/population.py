@@ -40,16 +40,17 @@ class SensorModel:
 class Population:
     """D devices in order of ordinal and their S sensors, by device, then by place in the type.
 
-    device_type: index into type_names · sensor_start: int64[D + 1], where each device's sensors
-    begin · sensor_device: index of the device in this population · sensor_model: index into
-    `models` · draw_id: names a sensor in the whole fleet, for draws · sensor_type: code of the
-    catalogue · resolution, value_min, value_max: of the specification · multiplier, offset:
+    device_type: index into type_names and type_versions · sensor_start: int64[D + 1], where each
+    device's sensors begin · sensor_device: index of the device in this population · sensor_model:
+    index into `models` · draw_id: names a sensor in the whole fleet, for draws · sensor_type: code
+    of the catalogue · resolution, value_min, value_max: of the specification · multiplier, offset:
     calibrated = raw × multiplier + offset · fleet_sensors: how many the whole fleet has.
     """
 
     device_ordinal: Ints
     device_type: NDArray[np.int32]
     type_names: list[str]
+    type_versions: list[str]
     serial_numbers: list[str]
     sensor_start: Ints
     sensor_device: NDArray[np.int32]
@@ -90,6 +91,7 @@ class Population:
             device_ordinal=ordinals,
             device_type=kinds,
             type_names=names,
+            type_versions=[plan.device_types[n].specification.version for n in names],
             serial_numbers=[f"{plan.run_id}-d{ordinal:06d}" for ordinal in ordinals.tolist()],
             sensor_start=start,
             sensor_device=device,
@@ -148,6 +150,7 @@ class Population:
             NewDevice(
                 serial_number=self.serial_numbers[device],
                 device_type=self.type_names[self.device_type[device]],
+                device_type_version=self.type_versions[self.device_type[device]],
                 gateway=None if gateways is None else gateways[device],
                 calibrations=tuple(self._new_calibrations(device)),
             )

@@ -45,7 +45,7 @@ async def enrol(
     client = HttpClient(plan.url, lanes=1, timeout_s=_TIMEOUT_S)
     registrar = _Registrar(client, plan, shard)
     try:
-        speakers = [await registrar.post(part) for part in _gateway_parts(gateways)]
+        speakers = [await registrar.post(part) for part in _gateway_parts(plan, gateways)]
         devices = []
         for part in _device_parts(population, senders, gateways):
             devices.append(await registrar.post(part))
@@ -95,9 +95,15 @@ def _gateway_serials(plan: FleetPlan, shard: int, senders: Senders) -> list[str]
     return [f"{plan.run_id}-g{shard}-{gateway}" for gateway in range(senders.count)]
 
 
-def _gateway_parts(serials: list[str]) -> Iterator[list[NewDevice]]:
+def _gateway_parts(plan: FleetPlan, serials: list[str]) -> Iterator[list[NewDevice]]:
     for part in _parts(len(serials)):
-        yield [NewDevice(serial_number=serials[i], device_type=GATEWAY_TYPE) for i in part]
+        version = plan.device_types[GATEWAY_TYPE].specification.version
+        yield [
+            NewDevice(
+                serial_number=serials[i], device_type=GATEWAY_TYPE, device_type_version=version
+            )
+            for i in part
+        ]
 
 
 def _device_parts(

@@ -1,20 +1,32 @@
-"""The catalogue of device types, kept by the operator."""
+"""The catalogue of device types, kept by the operator, read by everybody who is known."""
 
-from litestar import put
+from litestar import get, put
 
-from fleetplatform.api.access import Context, operator_only
+from fleetplatform.api.access import Context, operator_only, operator_or_program
 from fleetplatform.errors import InvalidError
 from fleetplatform.registry import device_types
 from fleetplatform.wire.device_type import DeviceTypeSpecification
-from fleetplatform.wire.resources import DeviceType
+from fleetplatform.wire.resources import DeviceType, DeviceTypes
 
 
 @put("/v1/device-types/{name:str}", guards=[operator_only])
 async def put_device_type(name: str, data: DeviceTypeSpecification, context: Context) -> DeviceType:
-    """Store a device type, new or changed; devices enrolled before keep their sensors."""
+    """Store a version of a device type; devices enrolled before keep the version they have."""
     if data.name != name:
         raise InvalidError(f"name: the path says {name!r}, the body {data.name!r}")
     return await device_types.put(context.pool, data)
 
 
-handlers = [put_device_type]
+@get("/v1/device-types", guards=[operator_or_program])
+async def list_device_types(context: Context) -> DeviceTypes:
+    """Every device type as it was put last, in order of name."""
+    return DeviceTypes(device_types=tuple(await device_types.listed(context.pool)))
+
+
+@get("/v1/device-types/{name:str}", guards=[operator_or_program])
+async def read_device_type(name: str, context: Context, version: str | None = None) -> DeviceType:
+    """One version of a device type, the one that was put last by default."""
+    return await device_types.read(context.pool, name, version)
+
+
+handlers = [put_device_type, list_device_types, read_device_type]

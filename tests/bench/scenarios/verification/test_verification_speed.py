@@ -46,14 +46,18 @@ ENROL = """
 with organization as (
     insert into iot.organizations (organization_id, name) values ($1, 'run')
 ), type as (
-    insert into iot.device_types (name, version, specification)
-    values ('thermometer', '1', '{}') returning device_type_id
+    insert into iot.device_types (name, version) values ('thermometer', '1')
+    returning device_type_id
+), version as (
+    insert into iot.device_type_versions (device_type_id, version, specification)
+    select device_type_id, '1', '{}' from type
 ), given as (
     select sensor_id, number from unnest($2::uuid[]) with ordinality as g (sensor_id, number)
 ), device as (
     insert into iot.devices
-        (organization_id, device_id, device_type_id, serial_number, device_status)
-    select $1, sensor_id, device_type_id, 'run-d' || number, 'active' from given, type
+        (organization_id, device_id, device_type_id, serial_number, device_status,
+         device_type_version, hardware_revision)
+    select $1, sensor_id, device_type_id, 'run-d' || number, 'active', '1', '1' from given, type
 )
 insert into iot.sensors (organization_id, sensor_id, device_id, name, position, sensor_type, unit,
                          value_min, value_max, resolution)

@@ -10,8 +10,7 @@ from fleetplatform.admin import PreparedDatabase
 
 async def _add_type(conn: asyncpg.Connection, name: str) -> int:
     revision: int = await conn.fetchval(
-        "insert into iot.device_types (name, version, specification) values ($1, '1', '{}')"
-        " returning revision",
+        "insert into iot.device_types (name, version) values ($1, '1') returning revision",
         name,
     )
     return revision
@@ -42,10 +41,15 @@ async def device(owner: asyncpg.Connection) -> int:
     """A device; returns its revision."""
     await _add_type(owner, "t")
     await owner.execute("insert into iot.organizations (name) values ('o')")
+    await owner.execute(
+        "insert into iot.device_type_versions (device_type_id, version, specification)"
+        " select device_type_id, version, '{}' from iot.device_types"
+    )
     revision: int = await owner.fetchval(
-        "insert into iot.devices (organization_id, device_type_id, serial_number)"
-        " select organization_id, device_type_id, 's' from iot.organizations, iot.device_types"
-        " returning revision"
+        "insert into iot.devices (organization_id, device_type_id, serial_number,"
+        " device_type_version, hardware_revision)"
+        " select organization_id, device_type_id, 's', '1', '1'"
+        " from iot.organizations, iot.device_types returning revision"
     )
     return revision
 

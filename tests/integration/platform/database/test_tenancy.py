@@ -28,8 +28,12 @@ async def fleet(owner: asyncpg.Connection) -> UUID:
             parent,
         )
     device_type: UUID = await owner.fetchval(
-        "insert into iot.device_types (name, version, specification) values ('t', '1', '{}')"
-        " returning device_type_id"
+        "insert into iot.device_types (name, version) values ('t', '1') returning device_type_id"
+    )
+    await owner.execute(
+        "insert into iot.device_type_versions (device_type_id, version, specification)"
+        " values ($1, '1', '{}')",
+        device_type,
     )
     for organization, _ in TREE:
         await _add_device(owner, organization, device_type)
@@ -41,7 +45,8 @@ async def _add_device(
 ) -> None:
     await conn.execute(
         "insert into iot.devices (organization_id, device_id, device_type_id, serial_number,"
-        " gateway_id) values ($1, $2, $3, $4, $5)",
+        " gateway_id, device_type_version, hardware_revision)"
+        " values ($1, $2, $3, $4, $5, '1', '1')",
         organization,
         organization if gateway is None else UUID(int=organization.int + (1 << 64)),
         device_type,

@@ -126,12 +126,17 @@ async def _add_sensor(owner: asyncpg.Connection, sensor_type: int) -> None:
         """
         with o as (insert into iot.organizations (name) values ('one') returning organization_id),
         t as (
-            insert into iot.device_types (name, version, specification)
-            values ('t', '1', '{}') returning device_type_id
+            insert into iot.device_types (name, version) values ('t', '1')
+            returning device_type_id
+        ),
+        v as (
+            insert into iot.device_type_versions (device_type_id, version, specification)
+            select device_type_id, '1', '{}' from t
         ),
         d as (
-            insert into iot.devices (organization_id, device_type_id, serial_number)
-            select organization_id, device_type_id, 's' from o, t
+            insert into iot.devices (organization_id, device_type_id, serial_number,
+                device_type_version, hardware_revision)
+            select organization_id, device_type_id, 's', '1', '1' from o, t
             returning organization_id, device_id
         )
         insert into iot.sensors (organization_id, device_id, name, position, sensor_type, unit,
