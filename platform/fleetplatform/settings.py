@@ -42,6 +42,7 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
     newest: Duration
     checkpoint_interval: Duration
     commit_timeout: Duration
+    load_timeout: Duration
     shutdown_timeout: Duration
 
 

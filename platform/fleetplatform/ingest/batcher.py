@@ -183,8 +183,11 @@ class Batcher:
 
     async def _store(self, batch: list[_Waiting]) -> None:
         began_s = time.perf_counter()
-        async with asyncio.timeout(self._limits.commit_timeout):
+        # State is built from a day of rows: within the time of a batch it might never be done.
+        async with asyncio.timeout(self._limits.load_timeout):
             await self._advance_clock()
+            await self._engine.restore(self._pool, self._received_us)
+        async with asyncio.timeout(self._limits.commit_timeout):
             arrivals = gather([one.submission for one in batch], self._received_us)
             codes = judge(arrivals, self._directory, self._window)
             accepted = np.flatnonzero(codes == Rejection.ACCEPTED)

@@ -29,5 +29,7 @@ def calibrate(
     changed = (factor != 1.0) | (addend != 0.0)
     if not changed.any():
         return raw, np.full(len(raw), np.nan)
-    value = np.where(changed, raw * factor + addend, raw)
+    # Beyond what a float holds lies infinity; the range check will say that it is out of range.
+    with np.errstate(over="ignore"):
+        value = np.where(changed, raw * factor + addend, raw)
     return value, np.where(changed, raw, np.nan)

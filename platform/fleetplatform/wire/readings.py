@@ -198,8 +198,14 @@ def decode_json(body: bytes, readings_max: int) -> JsonReadings:
 
     Bodies as most devices write them take the quick way; anything unusual (times in RFC 3339,
     NaN, a reading of another shape) is looked at one reading at a time, so that one bad reading
-    never spoils its neighbours.
+    never spoils its neighbours. A body of more lists and objects than so many readings have is
+    refused unread: a small compressed one could otherwise keep all devices waiting for half a
+    minute.
     """
+    if body.count(b"{") + body.count(b"[") > _CONTAINERS_PER_READING * (readings_max + 1):
+        raise WireError(
+            f"too many objects and lists in one body; send fewer than {readings_max} readings"
+        )
     try:
         readings = _decoder.decode(body).readings
         metadata = None
@@ -326,4 +332,5 @@ def parse_time(t: Any) -> int | None:
 
 
 _DIGITS_MAX = 400
+_CONTAINERS_PER_READING = 4
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -105,7 +105,8 @@ def summarise(config: RunConfig, run: RunSummary, found: Findings) -> Summary:
 
 def without_secrets(text: str) -> str:
     """A configuration's YAML without the passwords of its URLs and without its token."""
-    text = re.sub(r"(\w+://[^:/@\s]+):\S+@", r"\1:***@", text)
+    text = re.sub(r"(\w+://[^:/@\s]*):.+@", r"\1:***@", text)
+    text = re.sub(r"([?&](?:ssl)?password=)[^&\s'\"]+", r"\1***", text)
     return re.sub(r"(?m)^(\s+token:) (?!null).+$", r"\1 '***'", text)
 
 

@@ -51,7 +51,8 @@ async def verify_alerts(
 ) -> AlertsVerdict:
     """Match the table's alerts with the expected ones by rule, sensor and time.
 
-    An alert that a reading of unknown fate decides may be there or not.
+    From a sensor's first reading of unknown fate on, that reading decides: an alert may be there
+    or not, but not twice.
     """
     connection = await table.connect(owner_url)
     try:
@@ -68,7 +69,12 @@ async def verify_alerts(
     certain = {(a.rule, a.sensor, a.raised_us) for a in ledger.expected_alerts if a.certain}
     possible = {(a.rule, a.sensor, a.raised_us) for a in ledger.expected_alerts}
     missed = sorted(certain - raised.keys())
-    false = sorted((raised - Counter(possible)).elements())
+    unknown_from_us = dict(enumerate(ledger.unknown_from_us.tolist()))
+    false = sorted(
+        key
+        for key in (raised - Counter(possible)).elements()
+        if raised[key] > 1 or key[2] < unknown_from_us.get(key[1], key[2] + 1)
+    )
     namer = Namer(ledger, index)
     return AlertsVerdict(
         expected=len(certain),

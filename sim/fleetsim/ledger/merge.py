@@ -11,6 +11,7 @@ from fleetsim.ledger.report import ExpectedAlert, LedgerReport, Sample
 _COLUMNS = (
     "sensor_high", "sensor_low", "device_ordinal", "sensor_ordinal", "emitted", "acknowledged",
     "buffered", "indeterminate", "acknowledged_hash", "multiplier", "offset",
+    "unknown_from_us",
 )  # fmt: skip
 _HISTOGRAMS = ("response", "service", "age", "schedule_lag")
 _SUMS = (

@@ -30,7 +30,7 @@ class ExpectedAlert:
 
     raised_us, resolved_us: measurement times of the readings that began and ended it, resolved_us
     -1 while it is active · certain: False where a reading whose fate is not known could have
-    changed it, so that it may be there or not.
+    kept it from being raised, so that it may be there or not.
     """
 
     rule: str
@@ -48,6 +48,7 @@ class LedgerReport:
     indeterminate. The dictionaries hold one int64[S] a cause or code. acknowledged_hash is the sum
     modulo 2^64 of `digest.reading_hash` over the sensor's acknowledged readings. multiplier and
     offset are the simulator's own calibration: calibrated = raw × multiplier + offset.
+    unknown_from_us: time of the sensor's first indeterminate reading, int64's largest without one.
     duplicates: readings that receipts called duplicates · requests: attempts of all senders.
     """
 
@@ -72,6 +73,7 @@ class LedgerReport:
     digest: str = ""
     truth: list[Interval] = field(default_factory=list)
     expected_alerts: list[ExpectedAlert] = field(default_factory=list)
+    unknown_from_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def sensors(self) -> int:

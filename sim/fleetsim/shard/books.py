@@ -116,6 +116,7 @@ class Books:
         report.requests, report.duplicates = requests, self._duplicates
         report.truth = list(faults.truth())
         report.expected_alerts = self._expected()
+        report.unknown_from_us = self._unknown_from_us
         return report, self.ledger.digest
 
     def _observe(self, taken: Columns) -> None:
@@ -133,10 +134,12 @@ class Books:
         np.minimum.at(self._unknown_from_us, columns.sensor, columns.t_us)
 
     def _expected(self) -> list[ExpectedAlert]:
-        """The oracle's alerts; not certain from a sensor's first reading of unknown end on."""
+        """The oracle's alerts; certain if raised before the sensor's first reading of unknown end.
+
+        What comes later may end an alert, or raise the next one, but not undo this one.
+        """
         expected = self._oracle.expected()
-        ends_us = np.where(expected.resolved_us < 0, _NEVER - 1, expected.resolved_us)
-        certain = ends_us < self._unknown_from_us[expected.sensor]
+        certain = expected.raised_us < self._unknown_from_us[expected.sensor]
         columns = (
             expected.rule, expected.sensor, expected.raised_us, expected.resolved_us, certain
         )  # fmt: skip

@@ -6,6 +6,10 @@ from typing import Any
 
 def finite_number(limit: Any) -> float:
     """The limit as a float; raises ValueError for anything that is not a finite number."""
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
-        raise ValueError(f"{limit!r} is not a finite number")
-    return float(limit)
+    try:
+        number = math.nan if isinstance(limit, bool | str) else float(limit)
+    except (TypeError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{limit!r:.40} is not a finite number")
+    return number

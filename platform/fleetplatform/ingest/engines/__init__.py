@@ -34,6 +34,9 @@ class Engine(Protocol):
     async def load(self, pool: Pool, now_us: int) -> None:
         """Build the state from the database; `now_us` is virtual time."""
 
+    async def restore(self, pool: Pool, now_us: int) -> None:
+        """Before a batch: build the state anew if the last one failed; may take long."""
+
     async def store(
         self, pool: Pool, arrivals: Arrivals, accepted: NDArray[np.intp]
     ) -> Stored:

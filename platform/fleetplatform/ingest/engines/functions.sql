@@ -1,6 +1,33 @@
 -- The source document's per-reading function, made right: offset and history of calibrations, sums
 -- over whole hours, a duplicate that changes nothing.
 
+create or replace function iot.calibrated(
+    sent_value double precision, factor double precision, addend double precision
+)
+returns double precision
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return sent_value * factor + addend;
+exception when numeric_value_out_of_range then
+    -- PostgreSQL refuses what a float cannot hold; one reading must not spoil its neighbours, so
+    -- here it is zero or infinity, as it is on arrays.
+    if ln(abs(sent_value)) + ln(abs(factor)) < 0 then
+        return addend;
+    end if;
+    return sign(sent_value) * sign(factor) * 'infinity'::double precision;
+end;
+$$;
+
+comment on function iot.calibrated(double precision, double precision, double precision) is
+    'A value with its calibration: as sent, times a factor, plus an offset.';
+
+revoke execute on function iot.calibrated(
+    double precision, double precision, double precision
+) from public;
+
 create or replace function iot.process_sensor_data(
     sensor_uuid uuid, measured_at timestamptz, sent_value double precision, metadata jsonb,
     received timestamptz, out duplicate boolean, out conflict boolean, out raised integer,
@@ -58,7 +85,7 @@ begin
     factor := coalesce(factor, 1);
     addend := coalesce(addend, 0);
     processed := case when factor = 1 and addend = 0 then sent_value
-                      else sent_value * factor + addend end;
+                      else iot.calibrated(sent_value, factor, addend) end;
 
     if processed < sensor.value_min or processed > sensor.value_max then
         quality := quality | 1::smallint;
@@ -85,7 +112,10 @@ begin
         if reading_count >= 30 then
             distance := abs(processed - mean);
             rounding := 1e-9 * greatest(1, abs(mean));
-            score := case when deviation > rounding then least(distance / deviation, 5) else 0 end;
+            -- A quotient too large or too small for a float would be an error.
+            score := case when deviation <= rounding or distance < 1e-37 * deviation then 0
+                          when distance >= 5 * deviation then 5
+                          else distance / deviation end;
             anomaly := distance > 3 * deviation and distance > rounding;
         end if;
     end if;

@@ -40,6 +40,9 @@ class RowEngine:
     async def load(self, pool: Pool, now_us: int) -> None:
         """There is no state to build."""
 
+    async def restore(self, pool: Pool, now_us: int) -> None:
+        """There is no state that could be in doubt."""
+
     async def checkpoint(self, pool: Pool) -> None:
         """There is no state to write down."""
 

@@ -21,7 +21,7 @@ from fleetplatform.ingest import checkpoint
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.processing.calibration import calibrate
-from fleetplatform.processing.detectors.three_sigma import ThreeSigma
+from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
 from fleetplatform.processing.quality import Quality, judge_range
 from fleetplatform.registry.directory import Directory
 from fleetplatform.settings import PlatformSettings
@@ -48,6 +48,7 @@ class StreamEngine:
 
     `_newest_us` is the newest `received_at` among the rows of that state, and `_received_us` that
     of the last batch: behind the former, the clock was set back and no checkpoint can be written.
+    Watermarks are those of readings measured since `_known_from_us`.
     """
 
     def __init__(self, settings: PlatformSettings, directory: Directory) -> None:
@@ -58,6 +59,7 @@ class StreamEngine:
         self._watermark_us = np.zeros(0, dtype=np.int64)
         interval_s = settings.ingest.checkpoint_interval
         self._saver = checkpoint.Saver(directory, self._detector, interval_s)
+        self._known_from_us = 0
         self._newest_us = 0
         self._received_us = 0
         self._sound = False
@@ -67,6 +69,7 @@ class StreamEngine:
         await self._saver.finish()
         self._detector.clear()
         self._watermark_us = np.zeros(0, dtype=np.int64)
+        self._known_from_us = now_us - (HOURS + 1) * HOUR_US
         self._reserve()
         async with pool.acquire() as conn, conn.transaction():
             await checkpoint.hold_lane(conn)
@@ -75,6 +78,11 @@ class StreamEngine:
             )
             await life.load_open(conn, self._rulebook, self._directory)
         self._sound = True
+
+    async def restore(self, pool: Pool, now_us: int) -> None:
+        """Build the state anew where the last batch has left it in doubt."""
+        if not self._sound:
+            await self.load(pool, now_us)
 
     def _reserve(self) -> None:
         count = self._directory.sensor_count
@@ -89,8 +97,7 @@ class StreamEngine:
         """Store the accepted readings; on any error the state is built anew before the next."""
         look_up_all = False
         for _ in range(TRIES_MAX):
-            if not self._sound:
-                await self.load(pool, arrivals.received_us)
+            await self.restore(pool, arrivals.received_us)
             self._reserve()
             self._sound = False
             self._order(arrivals)
@@ -172,15 +179,18 @@ class StreamEngine:
         sent = np.where(np.isnan(rows.raw), rows.value, rows.raw)
         again = np.zeros(len(rows), dtype=np.bool_)
         again[1:] = (np.diff(rows.sensor) == 0) & (np.diff(rows.measured_us) == 0)
-        conflicts = int((sent[1:] != sent[:-1])[again[1:]].sum())
+        first = np.maximum.accumulate(np.where(again, 0, np.arange(len(rows))))
+        kept = sent.copy()
         suspect = ~again
         if not look_up_all:
-            suspect &= rows.measured_us <= self._watermark_us[rows.sensor]
+            # Of what was stored longer ago than the state goes back, no watermark tells.
+            since_us = np.maximum(self._watermark_us[rows.sensor], self._known_from_us)
+            suspect &= rows.measured_us <= since_us
         if suspect.any():
             at, value = await timeseries.find_stored(conn, rows, np.flatnonzero(suspect))
-            conflicts += int((sent[at] != value).sum())
+            kept[at] = value
             again[at] = True
-        return _Found(again, conflicts)
+        return _Found(again, int((sent != kept[first]).sum()))
 
     def _evaluate(self, rows: Rows) -> Transitions:
         """Score what came in order, mark what is late, and ask the rules; moves the state."""

@@ -174,6 +174,7 @@ async def test_alert_rules(platform):
         ({"conditions": {}}, "at least one condition"),
         ({"conditions": {"smells": 1}}, "smells"),
         ({"conditions": {"threshold_high": "warm"}}, "finite number"),
+        ({"conditions": {"threshold_high": 10**400}}, "finite number"),
         ({"severity": "fatal"}, "severity"),
         ({"sensor_type": "smell"}, "sensor_type"),
         ({"device_type": "teapot"}, "teapot"),

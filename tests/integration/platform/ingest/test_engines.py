@@ -63,7 +63,13 @@ def _batches() -> list[list[tuple[int, int, float]]]:
     duplicates = [*batches[-1][:10], (0, batches[-1][0][1], 1.0)]
     extremes = [(2, now, 1e300), (2, now + 1, -1e300), (2, now + SECOND_US, 21.0)]
     same_time = [(0, now, 35.0), (0, now, 35.0), (0, now, 36.0)]
-    return [*batches, late, duplicates, extremes, same_time, [(1, now + HOUR_US, 60.0)]]
+    conflicts = [(0, now, 36.0), (0, now, 36.0), (0, now + 1, 1.0), (0, now + 1, 2.0)]
+    conflicts += [(0, now + 1, 2.0), (0, now + 1, 1.0)]
+    # Sensor 1 is calibrated: what its factor makes of the first no float can hold.
+    beyond = [(1, now + 1, 1.7e308), (1, now + 2, -1.7e308), (1, now + 3, 5e-324)]
+    beyond += [(2, now + 2 * SECOND_US, 1e308), (0, now + 2 * SECOND_US, 22.0)]
+    batches += [late, duplicates, extremes, same_time, conflicts, beyond]
+    return [*batches, [(1, now + HOUR_US, 60.0)]]
 
 
 async def _play(bench: Any, kind: str) -> tuple[list[Any], list[Any], list[Any]]:

@@ -67,6 +67,31 @@ async def test_a_commit_that_takes_too_long_is_given_up_and_nothing_is_doubled(
     assert await conn.fetchval("select count(*) from iot.sensor_data") == 1
 
 
+async def test_state_may_take_longer_to_build_than_a_batch_may_take(
+    start_service, owner_of, eventually
+):
+    """After a failed batch; otherwise a table that has grown would keep the service refusing."""
+    service = await start_service(commit_timeout=0.5)
+    tenant = await service.tenant(DEVICE)
+    conn = await owner_of(service)
+    await conn.execute("select pg_advisory_lock(hashtext('iot.lane'), 0)")
+    now = wall_now_us()
+    first = await service.post(tenant.token("t1"), [{"sensor": "temperature", "t": now, "v": 1}])
+    assert first.status == 503
+    body = [{"sensor": "temperature", "t": now + 1, "v": 1}]
+    second = asyncio.create_task(service.post(tenant.token("t1"), body))
+
+    async def waits_long() -> bool:
+        return await conn.fetchval(
+            "select coalesce(max(clock_timestamp() - query_start) > '1 s', false)"
+            " from pg_stat_activity where wait_event = 'advisory'"
+        )
+
+    await eventually(waits_long, 10)
+    await conn.execute("select pg_advisory_unlock(hashtext('iot.lane'), 0)")
+    assert (await second).body["accepted"] == 1
+
+
 async def test_a_reading_that_nobody_waits_for_any_more_is_stored_all_the_same(
     start_service, owner_of
 ):

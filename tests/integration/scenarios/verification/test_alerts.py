@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from fleetsim.ledger.report import ExpectedAlert
@@ -96,6 +97,20 @@ async def test_an_uncertain_alert_may_be_there_or_not(case: Case) -> None:
     expect(case, "too hot", 4, 9, certain=False)
     await raise_alert(case, "too hot", 4, 9)
     assert counts(await verify(case)) == (0, 1, 0, 0)
+
+
+async def test_a_reading_of_unknown_fate_may_have_raised_an_alert_once(case: Case) -> None:
+    unknown_from_us = np.full(case.ledger.sensors, np.iinfo(np.int64).max)
+    unknown_from_us[4] = JUNE_US + 5_000_000
+    case.ledger.unknown_from_us = unknown_from_us
+    await raise_alert(case, "too hot", 4, 5)
+    await raise_alert(case, "too hot", 4, 8)
+    assert counts(await verify(case)) == (0, 2, 0, 0)
+    await raise_alert(case, "too hot", 4, 4)
+    await raise_alert(case, "too hot", 5, 8)
+    assert counts(await verify(case)) == (0, 4, 0, 2)
+    await raise_alert(case, "too hot", 4, 8)
+    assert counts(await verify(case)) == (0, 5, 0, 4)
 
 
 async def test_latency_is_on_the_wall_clock(case: Case) -> None:

@@ -140,3 +140,12 @@ def test_metadata_that_cannot_be_stored(text, bad):
 )
 def test_times(text, us):
     assert parse_time(text) == us
+
+
+def test_json_of_more_objects_and_lists_than_readings_have_is_refused_unread():
+    """Twenty million empty lists are 64 kB of gzip: half a minute in which no device is served."""
+    for many in (b"[]", b"{}"):
+        with pytest.raises(WireError, match="too many objects and lists"):
+            decode_json(b'{"readings":[%b]}' % b",".join([many] * 10_000), 1000)
+    nested = b'{"sensor":"s","t":1,"v":NaN,"m":{"a":[1],"b":{}}}'
+    assert len(decode_json(b'{"readings":[%b]}' % b",".join([nested] * 1000), 1000)) == 1000

@@ -1,6 +1,7 @@
 """What a run writes down about itself."""
 
 import numpy as np
+import pytest
 import yaml
 
 from fleetsim.ledger.report import LedgerReport
@@ -90,3 +91,19 @@ def test_no_password_and_no_token_is_written_down() -> None:
     assert "s3cr" not in written
     assert "t0ken" not in written
     assert yaml.safe_load(written)["platform"]["database"]["url"].endswith("@host:5432/db")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://host/db?user=me&password=s3cret",
+        "postgresql://host/db?sslpassword=s3cret&password=s3cret",
+        "postgresql://:s3cret@host/db",
+        "postgresql://me:s3:c@s3cret@host/db",
+        "postgresql://me:two s3cret@host/db",
+    ],
+)
+def test_a_password_is_left_out_wherever_a_url_may_have_it(url: str) -> None:
+    written = without_secrets(f"database:\n  url: {url}\n  connections: 4\n")
+    assert "s3c" not in written
+    assert "connections: 4" in written
