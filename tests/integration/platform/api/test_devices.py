@@ -64,8 +64,9 @@ async def test_every_illegal_move_is_refused_and_leaves_no_entry(platform):
 async def test_a_device_in_provisioning_may_only_become_active_or_end(platform, platform_rows):
     tenant = await platform.tenant(THERMOMETER)
     device = await platform_rows.fetchval(
-        "insert into iot.devices (organization_id, device_type_id, serial_number)"
-        " select organization_id, device_type_id, 'new' from iot.devices where device_id = $1"
+        "insert into iot.devices (organization_id, device_type_id, device_type_version,"
+        " hardware_revision, serial_number) select organization_id, device_type_id,"
+        " device_type_version, hardware_revision, 'new' from iot.devices where device_id = $1"
         " returning device_id",
         tenant.devices["t1"].device_id,
     )

@@ -60,8 +60,9 @@ async def test_a_revoked_token_is_refused(platform, platform_rows):
 async def test_a_device_that_is_not_yet_provisioned_may_not_speak(platform, platform_rows):
     tenant = await platform.tenant(THERMOMETER)
     new = await platform_rows.fetchval(
-        "insert into iot.devices (organization_id, device_type_id, serial_number)"
-        " select organization_id, device_type_id, 'new' from iot.devices where device_id = $1"
+        "insert into iot.devices (organization_id, device_type_id, device_type_version,"
+        " hardware_revision, serial_number) select organization_id, device_type_id,"
+        " device_type_version, hardware_revision, 'new' from iot.devices where device_id = $1"
         " returning device_id",
         tenant.devices["t1"].device_id,
     )

@@ -67,8 +67,10 @@ class Fleet:
         """A device in provisioning."""
         async with transaction(self.pool, self.organization) as conn:
             device: uuid.UUID = await conn.fetchval(
-                "insert into iot.devices (organization_id, device_type_id, serial_number)"
-                " select $1, device_type_id, $2 from iot.device_types returning device_id",
+                "insert into iot.devices (organization_id, device_type_id, device_type_version,"
+                " hardware_revision, serial_number)"
+                " select $1, device_type_id, version, 'A', $2 from iot.device_types"
+                " returning device_id",
                 self.organization,
                 uuid.uuid4().hex,
             )
@@ -150,8 +152,9 @@ async def test_an_upsert_is_no_way_around(fleet: Fleet, by_state: dict[str, uuid
         async with transaction(fleet.pool, fleet.organization) as conn:
             await conn.execute(
                 "insert into iot.devices (organization_id, device_id, device_type_id,"
-                " serial_number) select organization_id, device_id, device_type_id, serial_number"
-                " from iot.devices where device_id = $1"
+                " device_type_version, hardware_revision, serial_number)"
+                " select organization_id, device_id, device_type_id, device_type_version,"
+                " hardware_revision, serial_number from iot.devices where device_id = $1"
                 " on conflict (device_id) do update set device_status = 'active'",
                 by_state["decommissioned"],
             )
@@ -162,8 +165,9 @@ async def test_a_life_begins_at_its_beginning(fleet: Fleet):
         with pytest.raises(asyncpg.CheckViolationError, match="cannot begin"):
             async with transaction(fleet.pool, fleet.organization) as conn:
                 await conn.execute(
-                    "insert into iot.devices (organization_id, device_type_id, serial_number,"
-                    " device_status) select $1, device_type_id, 's', $2 from iot.device_types",
+                    "insert into iot.devices (organization_id, device_type_id,"
+                    " device_type_version, hardware_revision, serial_number, device_status)"
+                    " select $1, device_type_id, version, 'A', 's', $2 from iot.device_types",
                     fleet.organization,
                     status,
                 )
