@@ -41,7 +41,7 @@ def convert(
 
 def convert_at(value: Any, type_: Any, place: Place) -> Any:
     """A value at a place of the tree as `type_`; raises ConfigError."""
-    markers, bare = _unwrap(type_)
+    markers, bare = unwrap(type_)
     for marker in markers:
         if isinstance(marker, By):
             return marker.read(value, place)
@@ -56,8 +56,8 @@ def convert_at(value: Any, type_: Any, place: Place) -> Any:
 
 def keys_of(type_: Any, prefix: str = "") -> list[str]:
     """The dotted keys that a struct type knows, those of structs inside it too."""
-    _, bare = _unwrap(type_)
-    if not _is_struct(bare):
+    _, bare = unwrap(type_)
+    if not is_struct(bare):
         return []
     keys = []
     for entry in msgspec.structs.fields(bare):
@@ -69,8 +69,8 @@ def keys_of(type_: Any, prefix: str = "") -> list[str]:
 def type_at(type_: Any, path: str) -> Any:
     """The type of the field at a dotted path of a struct type, or None if it knows none there."""
     for name in path.split("."):
-        _, bare = _unwrap(type_)
-        if not _is_struct(bare):
+        _, bare = unwrap(type_)
+        if not is_struct(bare):
             return None
         found = [f.type for f in msgspec.structs.fields(bare) if f.encode_name == name]
         if not found:
@@ -79,7 +79,7 @@ def type_at(type_: Any, path: str) -> Any:
     return type_
 
 
-def _unwrap(type_: Any) -> tuple[list[Any], Any]:
+def unwrap(type_: Any) -> tuple[list[Any], Any]:
     """The markers of Annotated types, and the type inside."""
     markers: list[Any] = []
     while get_origin(type_) is Annotated:
@@ -88,7 +88,8 @@ def _unwrap(type_: Any) -> tuple[list[Any], Any]:
     return markers, type_
 
 
-def _is_struct(type_: Any) -> bool:
+def is_struct(type_: Any) -> bool:
+    """Whether the type is a struct, so that its fields are the keys of a mapping."""
     return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
 
 
@@ -111,7 +112,7 @@ def _convert_bare(value: Any, type_: Any, place: Place) -> Any:
         return _convert_mapping(value, (get_args(type_) or (str, Any))[1], place)
     if origin in (tuple, list):
         return origin(_convert_items(value, get_args(type_)[0], place))
-    if _is_struct(type_):
+    if is_struct(type_):
         return _convert_struct(value, type_, place)
     if type_ in _NOUNS:
         return _convert_scalar(value, type_, place)
@@ -155,9 +156,9 @@ def _convert_union(value: Any, members: tuple[Any, ...], place: Place) -> Any:
 
 
 def _same_shape(value: Any, type_: Any) -> bool:
-    _, bare = _unwrap(type_)
+    _, bare = unwrap(type_)
     many = get_origin(bare) in (tuple, list)
-    mapped = _is_struct(bare) or get_origin(bare) is dict
+    mapped = is_struct(bare) or get_origin(bare) is dict
     return many == isinstance(value, list | tuple) and mapped == isinstance(value, Mapping)
 
 

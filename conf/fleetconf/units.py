@@ -85,6 +85,16 @@ def format(value: float, unit: str) -> str:
     return _UNITS[unit].format(value)
 
 
+def rounded(seconds: float) -> str:
+    """A duration to read, where `format` is one to read back: three significant figures."""
+    exact = format(seconds, "duration")
+    if len(exact.rstrip("dhmsu")) <= 3:
+        return exact
+    names = [u for u, factor in _DURATIONS_US.items() if seconds * 1_000_000 >= factor]
+    unit = names[0] if names else "us"
+    return f"{float(f'{seconds * 1_000_000 / _DURATIONS_US[unit]:.3g}'):g}{unit}"
+
+
 def _sexagesimal(value: object, unit: str) -> str:
     """YAML reads 1:30 as ninety: a user who wrote that should hear of it."""
     if unit != "duration" or not isinstance(value, int) or value < 60:

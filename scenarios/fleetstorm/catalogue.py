@@ -24,20 +24,23 @@ class Item(NamedTuple):
 
 def items(what: str, config_dir: Path | None = None) -> list[Item]:
     """Everything of one sort, in order of name; raises UsageError for a sort there is not."""
+    if what == "bars":
+        raise UsageError("list bars: a bar is held against a metric; write fleetstorm list metrics")
     if what not in SORTS:
         near = nearest(what, SORTS)
         hint = f"did you mean {near}? there" if near else "there"
         raise UsageError(f"list {what}: nothing of that sort; {hint} are {', '.join(SORTS)}")
-    return list(SORTS[what](config_dir))
+    return list(SORTS[what].find(config_dir))
 
 
 def _scenarios(config_dir: Path | None) -> Iterator[Item]:
+    from fleetstorm.config.chosen import SCENARIO, check_name, check_scenario_file
     from fleetstorm.config.compose import scenario_files
-    from fleetstorm.config.sources import read_yaml
 
     for name, path in sorted(scenario_files(config_dir).items()):
         try:
-            description = str(read_yaml(path).get("description", ""))
+            check_name(SCENARIO, name)
+            description = str(check_scenario_file(path).get("description", ""))
         except UsageError as error:
             description = str(error)
         yield Item(name, description)
@@ -88,17 +91,36 @@ def _metrics(config_dir: Path | None) -> Iterator[Item]:
         yield Item(name, f"{metric.description} [{metric.unit}]")
 
 
-SORTS: Mapping[str, Callable[[Path | None], Iterator[Item]]] = {
-    "scenarios": _scenarios,
-    "actions": _kinds_of("fleetstorm.timeline.actions"),
-    "signals": _kinds_of("fleetsim.signals.kinds"),
-    "faults": _kinds_of("fleetsim.faults.kinds"),
-    "profiles": _kinds_of("fleetsim.load.profiles"),
-    "transports": _group("transport"),
-    "engines": _group("engine"),
-    "layouts": _group("layout"),
-    "device_types": _group("device_type"),
-    "bars": _metrics,
-    "metrics": _metrics,
+def _conditions(config_dir: Path | None) -> Iterator[Item]:
+    """What the oracle can judge; the sentences stand where the platform has them."""
+    from fleetsim.oracle.conditions import MEANINGS
+
+    for name in sorted(MEANINGS):
+        sentence = _first_sentence("fleetplatform.alerting.conditions", name)
+        yield Item(name, sentence.removeprefix(f"{name}: "))
+
+
+class Sort(NamedTuple):
+    """One sort of thing: what it is, and how all there are of it are found."""
+
+    description: str
+    find: Callable[[Path | None], Iterator[Item]]
+
+
+SORTS: Mapping[str, Sort] = {
+    "scenarios": Sort("what a run can be: scenario=NAME", _scenarios),
+    "actions": Sort(
+        "what can happen in a timeline: {at: 10s, NAME: {…}}",
+        _kinds_of("fleetstorm.timeline.actions"),
+    ),
+    "signals": Sort("how the true value of a sensor moves", _kinds_of("fleetsim.signals.kinds")),
+    "faults": Sort("what can be wrong with a sensor", _kinds_of("fleetsim.faults.kinds")),
+    "conditions": Sort("what an alert rule can ask of a reading", _conditions),
+    "profiles": Sort("how the load moves: load.profile=NAME", _kinds_of("fleetsim.load.profiles")),
+    "transports": Sort("how readings travel: transport=NAME", _group("transport")),
+    "engines": Sort("what turns a batch into rows: engine=NAME", _group("engine")),
+    "layouts": Sort("how readings are stored: layout=NAME", _group("layout")),
+    "device_types": Sort("what the fleet is made of: fleet.mix.NAME=1", _group("device_type")),
+    "metrics": Sort("every figure of a run, and what a bar is held against", _metrics),
 }
-"""Every sort of thing by its word. A bar is held against a metric, so the two are one list."""
+"""Every sort of thing by its word."""

@@ -1,8 +1,8 @@
 """The verdict: what was found, held against the scenario's bars and against the generator itself.
 
-Order: interrupted > error > what verification disproved > void > a failed bar > pass. A run is
-*void* when the simulator was late and was itself the reason; then the figures say nothing about
-the platform.
+Order: interrupted > error > what verification disproved > nothing acknowledged > void > a failed
+bar > pass. A run is *void* when the simulator was late and was itself the reason; then the figures
+say nothing about the platform. Readings that were not acknowledged are named in every reason.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,8 @@ from fleetconf.errors import UnitError
 from fleetconf.units import Duration, Share
 from fleetstorm.errors import UsageError
 from fleetstorm.results.registry import Metric, find, value_of
-from fleetstorm.results.summary import BarResult, Generator, Summary, Verdict
+from fleetstorm.results.standing import generator_alone
+from fleetstorm.results.summary import BarResult, Generator, Load, Summary, Verdict
 
 EXIT_CODES: Mapping[Verdict, int] = {
     "pass": 0,
@@ -36,7 +37,6 @@ _UNITS = {
     "share": ("share", 1),
     "readings/s": ("rate", 1),
 }
-_GENERATOR_ALONE = ("null", "null_sink")
 _RATE_TOLERANCE = 0.99
 
 Limit = float | bool | str | None
@@ -101,6 +101,8 @@ def judge(
     """
     results = tuple(check.judge(summary) for check in _checks(bars))
     verdict, reason = _decide(summary, results, limits, error, interrupted)
+    if unacknowledged := _unacknowledged(summary.load):
+        reason += f" Not acknowledged: {_join(unacknowledged)}."
     return msgspec.structs.replace(summary, bars=results, verdict=verdict, reason=reason)
 
 
@@ -157,6 +159,9 @@ def _decide(
         return "error", error
     if wrong := _disproved(summary):
         return "fail", f"Verification found {_join(wrong)}."
+    if not summary.load.acknowledged:
+        what = "acknowledged" if summary.load.emitted else "measured"
+        return "fail", f"No reading was {what}, so this run proves nothing."
     if void := _void(summary, limits):
         return "void", void
     if failed := [bar for bar in bars if not bar.ok]:
@@ -166,14 +171,42 @@ def _decide(
 
 def _passed(summary: Summary, bars: tuple[BarResult, ...]) -> tuple[Verdict, str]:
     held = f"{_count(len(bars), 'bar')} held" if bars else "the scenario sets no bars"
-    if summary.load.transport in _GENERATOR_ALONE:
-        return "pass", f"The generator alone was measured, nothing was stored; {held}."
+    if generator_alone(summary):
+        return "pass", (
+            f"Nothing was proven: the generator alone was measured, nothing was stored; {held}."
+        )
     if summary.verification.lost is None:
         return "fail", "Nothing was verified, so this run proves nothing."
     acknowledged = summary.load.acknowledged or 0
+    if acknowledged == 1:
+        return "pass", f"The 1 acknowledged reading is in the table, unchanged; {held}."
     return "pass", (
         f"All {acknowledged:,} acknowledged readings are in the table, once and unchanged; {held}."
     )
+
+
+def _unacknowledged(load: Load) -> list[str]:
+    """What became of readings that left the sensors and were not acknowledged, in words.
+
+    Those that a fault withheld are not among them: they were never to be sent.
+    """
+    ends = [
+        (load.rejected, "rejected by the platform", load.rejected_by_code),
+        (load.dropped, "dropped by devices", load.dropped_by_cause),
+        (load.buffered, "still in the devices at the end", None),
+        (load.indeterminate, "sent and never answered", None),
+    ]
+    return [f"{n:,} {what}{_causes(by)}" for n, what, by in ends if n]
+
+
+def _causes(counts: Mapping[str, int] | None) -> str:
+    """The causes in brackets, each with its number where there are several."""
+    named = [(cause, n) for cause, n in sorted((counts or {}).items()) if n]
+    if not named:
+        return ""
+    if len(named) == 1:
+        return f" ({named[0][0]})"
+    return f" ({_join(f'{cause} {n:,}' for cause, n in named)})"
 
 
 def _disproved(summary: Summary) -> list[str]:
@@ -201,19 +234,28 @@ def _void(summary: Summary, limits: LimitsSettings) -> str | None:
     lag_ms = generator.schedule_lag_ms_p99
     if lag_ms is None or lag_ms <= limits.schedule_lag * 1000:
         return None
-    why = _generator_at_fault(generator, summary.load.offered_per_s, limits)
+    why = _generator_at_fault(generator, _planned_per_s(summary), limits)
     if why is None:
         return None
     return f"Readings were handed to the wire {lag_ms:,.0f} ms late (p99), and {why}."
 
 
+def _planned_per_s(summary: Summary) -> float | None:
+    """Readings a second as the schedule wanted them: a late generator offers less than that."""
+    emitted, virtual_s = summary.load.emitted, summary.run.virtual_s
+    speed = summary.run.speed
+    if not emitted or not virtual_s or isinstance(speed, str):
+        return summary.load.offered_per_s
+    return emitted * speed / virtual_s
+
+
 def _generator_at_fault(
-    generator: Generator, offered_per_s: float | None, limits: LimitsSettings
+    generator: Generator, planned_per_s: float | None, limits: LimitsSettings
 ) -> str | None:
     share, null_sink = generator.cpu_share, generator.null_sink_per_s
     if share is not None and share > limits.generator_cpu_share:
-        return f"the simulator took {share:.0%} of all CPU time, so it was the limit"
-    if null_sink and offered_per_s and null_sink < offered_per_s * _RATE_TOLERANCE:
+        return f"the simulator took {share:.0%} of the CPU time, so it was the limit"
+    if null_sink and planned_per_s and null_sink < planned_per_s * _RATE_TOLERANCE:
         return f"the simulator manages only {null_sink:,.0f}/s with no platform at all"
     return None
 

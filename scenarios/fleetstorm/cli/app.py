@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from fleetstorm.cli.pipes import outlive_readers
 from fleetstorm.errors import FleetstormError, Interrupted, UsageError
 
 _HELP = "Drive a simulated IoT fleet against a real backend, and prove what the backend kept."
@@ -24,8 +25,41 @@ _EPILOGUE = """Examples:
     fleetstorm report results/2026-06-01/smoke/*
 
 Exit codes: 0 pass · 1 a bar or the verification failed · 2 wrong usage or configuration · 3 void:
-the generator was the limit · 5 infrastructure failed to start · 130 interrupted.
---debug shows where an error came from.
+the generator was the limit · 5 infrastructure failed to start, or the disk takes no results · 130
+interrupted. --debug shows where an error came from.
+"""
+_EXAMPLES_OF_RUN = """Examples:
+
+    fleetstorm run scenario=smoke
+    fleetstorm run scenario=steady fleet.devices=5000 load.rate=20k/s duration=2m out=DIR
+    fleetstorm run scenario=ramp --multirun fleet.devices=1000,5000 transport=http_json,http_arrow
+    fleetstorm run scenario=mine --config-dir my_scenarios --cfg job
+
+Exit codes: 0 pass · 1 a bar or the verification failed · 2 wrong usage or configuration · 3 void ·
+5 infrastructure failed to start, or the disk takes no results · 130 interrupted.
+"""
+_EXAMPLES_OF_SERVE = """Examples:
+
+    fleetstorm serve
+    fleetstorm serve platform.port=8080
+    fleetstorm serve platform.database.url=postgresql://user:password@host/db
+"""
+_EXAMPLES_OF_VALIDATE = """Examples:
+
+    fleetstorm validate scenario=smoke fleet.devices=5000
+    fleetstorm validate scenario=mine --config-dir my_scenarios
+"""
+_EXAMPLES_OF_LIST = """Examples:
+
+    fleetstorm list
+    fleetstorm list scenarios --config-dir my_scenarios
+    fleetstorm list metrics
+"""
+_EXAMPLES_OF_REPORT = """Examples:
+
+    fleetstorm report results/2026-06-01/smoke/*
+"""
+_EXAMPLES_OF_DOCTOR = """Exit codes: 0 a run can start here · 5 something must be mended first.
 """
 
 app = App(
@@ -43,7 +77,7 @@ ConfigDir = Annotated[
 ]
 
 
-@app.command
+@app.command(help_epilogue=_EXAMPLES_OF_RUN)
 def run(
     *overrides: Annotated[str, Parameter(help="key=value, such as scenario=smoke duration=2m")],
     multirun: Annotated[
@@ -56,32 +90,27 @@ def run(
 ) -> int:
     """Run a scenario to its verdict.
 
-    Every key is overridden by its plain name: fleetstorm run scenario=steady fleet.devices=5000
-    load.rate=20k/s duration=2m seed=7 transport=http_json layout=daily out=DIR
+    Every key is overridden by its plain name, such as fleet.devices=5000 or transport=http_json.
     """
     from fleetstorm.cli.run import print_config, run_one, run_sweep
 
     if cfg is not None:
-        return print_config(overrides, config_dir)
+        return print_config(overrides, config_dir, multirun=multirun)
     return (run_sweep if multirun else run_one)(overrides, config_dir)
 
 
-@app.command
+@app.command(help_epilogue=_EXAMPLES_OF_SERVE)
 def serve(
     *overrides: Annotated[str, Parameter(help="key=value, such as platform.port=8080")],
     config_dir: ConfigDir = None,
 ) -> int:
-    """Run the platform alone, until Ctrl-C.
-
-    With a database of its own, or with yours:
-    fleetstorm serve platform.port=8080 platform.database.url=postgresql://user:password@host/db
-    """
+    """Run the platform alone, with a database of its own or with yours, until Ctrl-C."""
     from fleetstorm.cli.serve import serve_platform
 
     return serve_platform(overrides, config_dir)
 
 
-@app.command
+@app.command(help_epilogue=_EXAMPLES_OF_VALIDATE)
 def validate(*overrides: str, config_dir: ConfigDir = None) -> int:
     """Compose and check a run without starting anything."""
     from fleetstorm.cli.workbench import validate_run
@@ -89,21 +118,21 @@ def validate(*overrides: str, config_dir: ConfigDir = None) -> int:
     return validate_run(overrides, config_dir)
 
 
-@app.command(name="list")
+@app.command(name="list", help_epilogue=_EXAMPLES_OF_LIST)
 def list_(
     what: Annotated[
         str | None,
-        Parameter(help="scenarios, actions, signals, faults, profiles, transports, …"),
+        Parameter(help="a sort of thing; left out, it prints which there are"),
     ] = None,
     config_dir: ConfigDir = None,
 ) -> int:
-    """Print what exists: scenarios, actions, signals, faults, transports, engines, bars, …"""
+    """Print what exists: scenarios, actions, signals, faults, conditions, metrics, …"""
     from fleetstorm.cli.workbench import print_list
 
     return print_list(what, config_dir)
 
 
-@app.command
+@app.command(help_epilogue=_EXAMPLES_OF_REPORT)
 def report(*runs: Annotated[Path, Parameter(help="results folders")]) -> int:
     """Write the report of runs again, from their results folders alone."""
     from fleetstorm.cli.results import write_reports
@@ -111,7 +140,7 @@ def report(*runs: Annotated[Path, Parameter(help="results folders")]) -> int:
     return write_reports(runs)
 
 
-@app.command
+@app.command(help_epilogue=_EXAMPLES_OF_DOCTOR)
 def doctor() -> int:
     """Check this machine: programs, folders, ports, PostgreSQL, Ray."""
     from fleetstorm.cli.workbench import examine
@@ -121,6 +150,7 @@ def doctor() -> int:
 
 def main() -> None:
     """The program."""
+    outlive_readers()
     sys.exit(run_command(sys.argv[1:]))
 
 
@@ -141,8 +171,6 @@ def run_command(words: Sequence[str]) -> int:
         return _fail(error, debug)
     except KeyboardInterrupt:
         return _fail(Interrupted("Interrupted."), debug)
-    except BrokenPipeError:
-        return 0
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 2
     except Exception as error:

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from fleetstorm.results.folder import REPORT
-from fleetstorm.results.summary import Summary
+from fleetstorm.results.standing import counts_against, generator_alone, proven, standing
+from fleetstorm.results.summary import BarResult, Summary
 
 _COLOURS = {"pass": "green", "fail": "red", "void": "yellow", "error": "red"}
 
@@ -28,23 +29,45 @@ def say(sentence: str) -> None:
 def print_summary(summary: Summary, folder: Path) -> None:
     """Verdict, reason, figures, bars, and where the rest is."""
     out = console()
-    colour = _COLOURS.get(summary.verdict, "yellow")
-    out.print(f"\n[bold {colour}]{summary.verdict.upper()}[/]  {escape(summary.reason)}\n")
+    verdict = f"[bold {_colour(summary)}]{summary.verdict.upper()}[/]"
+    out.print(f"\n{verdict}  {escape(summary.reason)}\n")
     out.print(_figures(summary))
     for bar in summary.bars:
-        mark = "[green]✓[/]" if bar.ok else "[red]✗[/]"
-        measured = "not measured" if bar.measured is None else _number(bar.measured)
-        out.print(f"{mark} {bar.name}  {measured}  ({escape(bar.limit)})")
+        out.print(_bar(summary, bar))
     _print_examples(out, summary)
     report = folder / REPORT
     out.print(f"\nresults  {folder}" + (f"\nreport   {report}" if report.exists() else ""))
+
+
+def _colour(summary: Summary) -> str:
+    """Of the verdict; a pass that proves nothing is not green."""
+    if summary.verdict == "pass" and not proven(summary):
+        return "default"
+    return _COLOURS.get(summary.verdict, "yellow")
+
+
+def _bar(summary: Summary, bar: BarResult) -> str:
+    """A line; grey where the run ended before the bar could fail."""
+    stands = standing(summary, bar)
+    measured = stands if bar.measured is None else _number(bar.measured)
+    if counts_against(summary, bar):
+        return f"[red]✗[/] {bar.name}  {measured}  ({escape(bar.limit)})"
+    if stands == "held":
+        return f"[green]✓[/] {bar.name}  {measured}  ({escape(bar.limit)})"
+    so_far = "" if bar.measured is None else f"  {stands}"
+    return f"[dim]– {bar.name}  {measured}  ({escape(bar.limit)}){so_far}[/]"
 
 
 def _figures(summary: Summary) -> Table:
     load, latency, found = summary.load, summary.latency_ms, summary.verification
     rows: list[tuple[str, object, str]] = [
         ("readings measured", load.emitted, ""),
-        ("acknowledged", load.acknowledged, ""),
+        ("handed over" if generator_alone(summary) else "acknowledged", load.acknowledged, ""),
+        ("withheld by a fault", load.withheld or None, ""),
+        *_causes("rejected", load.rejected, load.rejected_by_code),
+        *_causes("dropped", load.dropped, load.dropped_by_cause),
+        ("still in the devices", load.buffered or None, ""),
+        ("never answered", load.indeterminate or None, ""),
         ("stored", load.stored, ""),
         ("offered", load.offered_per_s, " /s"),
         ("stored", load.stored_per_s, " /s"),
@@ -61,6 +84,14 @@ def _figures(summary: Summary) -> Table:
     ]
     known = [(name, value, unit) for name, value, unit in rows if value is not None]
     return _grid((name, f"{_number(value)}{unit}") for name, value, unit in known)
+
+
+def _causes(
+    name: str, total: int | None, by: dict[str, int] | None
+) -> list[tuple[str, object, str]]:
+    """One row a cause; none where nothing came to this end."""
+    named = [(f"{name}: {cause}", n, "") for cause, n in sorted((by or {}).items()) if n]
+    return [*named] if named else [(name, total or None, "")]
 
 
 def _print_examples(out: Console, summary: Summary) -> None:

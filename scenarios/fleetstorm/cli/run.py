@@ -22,10 +22,23 @@ _SEVERITY = (130, 5, 2, 1, 3, 4, 0)
 """Exit codes, worst first: a sweep ends with the worst of its runs."""
 
 
-def print_config(overrides: Sequence[str], config_dir: Path | None) -> int:
-    """The composed YAML of a run, which given again makes the same run."""
+def print_config(
+    overrides: Sequence[str], config_dir: Path | None, *, multirun: bool = False
+) -> int:
+    """The composed YAML of a run, or of each run of a sweep, as config.yaml in its results has it.
+
+    Given again it makes the same run; passwords and the operator's token are left out.
+    """
+    from fleetstorm.run.account import without_secrets
+
     with composer(config_dir) as compose:
-        sys.stdout.write(compose.compose(overrides).yaml)
+        if not multirun:
+            sys.stdout.write(without_secrets(compose.compose(overrides).yaml))
+            return 0
+        runs = compose.sweep(overrides)
+    for label, composed in runs:
+        said = without_secrets(f"# {label or composed.config.name}\n{composed.yaml}")
+        sys.stdout.write(f"---\n{said}")
     return 0
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fleetconf import units
-from fleetstorm.catalogue import SORTS, items
+from fleetconf import kinds, units
+from fleetstorm.catalogue import SORTS, Item, items
 from fleetstorm.cli.printing import console, say
 from fleetstorm.config.compose import composer
+from fleetstorm.config.settings import RunConfig
 
 
 def print_list(what: str | None, config_dir: Path | None) -> int:
-    """What exists of one sort, or the sorts there are."""
+    """What exists of one sort, or the sorts there are, with a line for each."""
     if what is None:
-        say("fleetstorm list " + "|".join(SORTS))
-        return 0
-    found = items(what, config_dir)
+        found = [Item(name, sort.description) for name, sort in SORTS.items()]
+    else:
+        found = items(what, config_dir)
     width = max((len(item.name) for item in found), default=0)
     for item in found:
         say(f"{item.name:<{width}}  {item.description}")
@@ -27,15 +28,27 @@ def validate_run(overrides: Sequence[str], config_dir: Path | None) -> int:
     """Compose and check; says what would run."""
     with composer(config_dir) as compose:
         config = compose.compose(overrides).config
-    fleet, load = config.fleet, config.load
-    every = f"one every {units.format(load.interval, 'duration')} a sensor"
-    readings = f"{units.format(load.rate, 'rate')} in all" if load.rate else every
     say(
-        f"{config.name} is valid: {fleet.devices:,} devices, readings {readings},"
-        f" for {units.format(config.duration, 'duration')}, {len(config.timeline)} entries in the"
-        f" timeline, {len(config.bars)} bars."
+        f"{config.name} is valid: {config.fleet.devices:,} devices, readings {_load(config)},"
+        f" for {units.rounded(config.duration)}, {_count(len(config.timeline), 'entry', 'entries')}"
+        f" in the timeline, {_count(len(config.bars), 'bar', 'bars')}."
     )
     return 0
+
+
+def _load(config: RunConfig) -> str:
+    """The load in words: a profile other than a steady one has it as its peak."""
+    load = config.load
+    profile = kinds.name_of(load.profile)
+    every = f"one every {units.rounded(load.interval)} a sensor"
+    said = every if load.rate is None else f"{units.format(load.rate, 'rate')} in all"
+    said = said if profile == "steady" else f"at the peak {said} ({profile})"
+    changes = sum(entry.name == "load" for entry in config.timeline)
+    return f"{said} until the timeline changes it" if changes else said
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def examine() -> int:

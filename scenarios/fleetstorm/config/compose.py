@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,8 @@ import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -25,11 +24,13 @@ import fleetconf
 import fleetstorm
 from fleetconf.convert import convert
 from fleetconf.errors import ConfigError
-from fleetconf.place import nearest
+from fleetconf.place import Place
+from fleetconf.shapes import check_shapes
 from fleetsim.errors import RecordingError
 from fleetsim.signals.recording import read_recording
 from fleetstorm.config.checks import check
-from fleetstorm.config.overrides import first_line, plain, spell, split_sweep
+from fleetstorm.config.chosen import Choice, Shelf, check_chosen
+from fleetstorm.config.overrides import parse, plain, spell, split_sweep
 from fleetstorm.config.rehearsal import rehearse
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.config.sources import (
@@ -41,6 +42,7 @@ from fleetstorm.config.sources import (
     label_of,
     read_yaml,
 )
+from fleetstorm.config.unfit import explain
 from fleetstorm.errors import UsageError
 
 _PRIMARY = "config"
@@ -65,12 +67,11 @@ class Composer:
 
     def __init__(self, folders: Sequence[Path], searched: Sequence[Path]) -> None:
         """`folders` have the files, `searched` are what Hydra is told of beside `fleetconf`."""
-        self._folders = folders
+        self._shelf = Shelf([folders[-1], *folders[:-1]])
         places = ",".join(f"'file://{folder}'" for folder in searched)
         self._search_path = f"hydra.searchpath=[{places}]"
         self._loader = GlobalHydra.instance().config_loader()
-        groups = {f.parent.name for root in folders for f in root.glob("*/*.yaml")}
-        self.groups = frozenset(groups)
+        self.groups = self._shelf.groups
 
     def compose(self, overrides: Sequence[str], *, spelt: bool = False) -> Composed:
         """One run of the overrides, checked in full; raises UsageError."""
@@ -95,22 +96,58 @@ class Composer:
         return [(_label(run, varied), self.compose(run, spelt=True)) for run in runs]
 
     def _tree(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """What Hydra makes of the words, whose files and values were looked at before."""
+        check_chosen(list(self._choices(overrides)), self._shelf)
+        for override in self._values(overrides):
+            source = _source_of(override)
+            try:
+                check_shapes(source.tree, RunConfig, Place(where=lambda key: COMMAND_LINE))
+            except ConfigError as error:
+                raise UsageError(str(error)) from error
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                composed = hydra_compose(_PRIMARY, [*overrides, self._search_path])
-            tree = OmegaConf.to_container(composed, resolve=True)
-        except MissingConfigException as error:
-            raise UsageError(_no_such_file(error)) from error
-        except (HydraException, OmegaConfBaseException) as error:
-            for folder in self._folders:  # a file that is no YAML says more about itself
-                _read_all(folder)
-            raise UsageError(f"the configuration: {first_line(_cause(error))}") from error
-        except yaml.YAMLError as error:
-            for folder in self._folders:
-                _read_all(folder)
-            raise UsageError(f"the configuration is not YAML: {first_line(error)}") from error
+            tree = self._merge(overrides)
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+            said = explain(error, overrides, self._where(overrides), self._fits)
+            raise UsageError(said) from error
         return {str(key): value for key, value in tree.items()} if isinstance(tree, dict) else {}
+
+    def _merge(self, overrides: Sequence[str]) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            composed = hydra_compose(_PRIMARY, [*overrides, self._search_path])
+        return OmegaConf.to_container(composed, resolve=True)
+
+    def _fits(self, overrides: Sequence[str]) -> bool:
+        try:
+            self._merge(overrides)
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError):
+            return False
+        return True
+
+    def _where(self, overrides: Sequence[str]) -> Callable[[str], str]:
+        """Where keys are written, as far as it can be known of a tree that does not fit."""
+        try:
+            return self._sources(overrides).where
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError):
+            return lambda path: ""
+
+    def _choices(self, overrides: Sequence[str]) -> Iterator[Choice]:
+        """The files that the words choose."""
+        for override in parse(overrides):
+            if override.get_key_element() in self.groups and not override.is_delete():
+                value = override.value()
+                for name in value if isinstance(value, list) else [value]:
+                    if name is not None:
+                        yield override.key_or_group, str(name)
+
+    def _values(self, overrides: Sequence[str]) -> list[Override]:
+        """The words that set a value."""
+        return [
+            override
+            for override in parse(overrides)
+            if override.get_key_element().lstrip("+") not in self.groups
+            and not override.is_delete()
+        ]
 
     def _sources(self, overrides: Sequence[str]) -> Sources:
         """The files that went into the tree, in order of merging, then the overrides."""
@@ -119,16 +156,9 @@ class Composer:
         sources = [
             Source(label_of(path), below(entry.package or "", read_yaml(path)))
             for entry in found
-            if entry.config_path and (path := self._file(entry.config_path))
+            if entry.config_path and (path := self._shelf.find(entry.config_path))
         ]
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-        values = [o for o in parsed if o.get_key_element().lstrip("+") not in self.groups]
-        return Sources(sources + [_source_of(o) for o in values if not o.is_delete()])
-
-    def _file(self, config_path: str) -> Path | None:
-        order = [self._folders[-1], *self._folders[:-1]]
-        candidates = [folder / f"{config_path}.yaml" for folder in order]
-        return next((path for path in candidates if path.exists()), None)
+        return Sources(sources + [_source_of(override) for override in self._values(overrides)])
 
 
 @contextmanager
@@ -197,28 +227,5 @@ def _locate(path: Path, beside: Path) -> Path:
     return there if there.exists() and not here.exists() else here
 
 
-def _cause(error: Exception) -> Exception:
-    """What OmegaConf says, where Hydra only says that something is wrong."""
-    cause = error.__cause__
-    return cause if isinstance(cause, OmegaConfBaseException) else error
-
-
 def _label(run: Sequence[str], varied: Sequence[bool]) -> str:
     return ",".join(plain(o) for o, differs in zip(run, varied, strict=True) if differs)
-
-
-def _no_such_file(error: MissingConfigException) -> str:
-    missing = error.missing_cfg_file or ""
-    group, _, name = missing.rpartition("/")
-    if not group:
-        return first_line(error)
-    options = sorted(error.options or [])
-    near = nearest(name, options)
-    hint = f"did you mean {near}? there" if near else "there"
-    return f"{group}={name}: there is no {group} {name}; {hint} are {', '.join(options)}"
-
-
-def _read_all(folder: Path) -> None:
-    """Read the YAML files of a folder's groups; raises UsageError at the first that is none."""
-    for path in sorted(folder.glob("*/*.yaml")):
-        read_yaml(path)

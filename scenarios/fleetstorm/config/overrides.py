@@ -8,10 +8,12 @@ import re
 from collections.abc import Collection, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from fleetconf.convert import keys_of, type_at
 from fleetconf.place import nearest
+from fleetstorm.config.chosen import check_name
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.errors import UsageError
 
@@ -32,7 +34,8 @@ def spell(override: str, groups: Collection[str], *, sweep: bool = False) -> str
     name, sign = match["key"], match["sign"]
     if sign == "~":
         return override
-    if name.startswith("hydra.") or name.split("@")[0] in groups:
+    if name.split("@")[0] in groups:
+        _check_choice(name, value.strip(), sweep=sweep)
         return f"{name}={value}"
     _check_root(override, name, groups)
     return f"++{name}={_spell_value(name, value.strip(), sweep=sweep)}"
@@ -43,10 +46,10 @@ def split_sweep(overrides: Sequence[str]) -> list[list[str]]:
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-        (runs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+        (runs,) = BasicSweeper.split_arguments(parse(overrides), max_batch_size=None)
     except HydraException as error:
-        raise UsageError(f"the sweep cannot be read: {first_line(error)}") from error
+        said = " ".join(map(plain, overrides))
+        raise UsageError(f"{said}: this makes no sweep; write key=value,value") from error
     return [list(run) for run in runs]
 
 
@@ -55,9 +58,29 @@ def plain(override: str) -> str:
     return override.lstrip("+")
 
 
-def first_line(error: Exception) -> str:
-    """What Hydra says, without the picture that it draws below."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def parse(overrides: Sequence[str]) -> list[Override]:
+    """Spelt overrides as Hydra understands them; raises UsageError."""
+    parsed = []
+    for override in overrides:
+        try:
+            parsed.append(OverridesParser.create().parse_override(override))
+        except HydraException as error:
+            raise UsageError(
+                f"{plain(override)} in the command line: it cannot be read;"
+                " an override is key=value, such as fleet.devices=5000"
+            ) from error
+    return parsed
+
+
+def _check_choice(name: str, value: str, *, sweep: bool) -> None:
+    """Refuse what cannot be the name of a file, or several of them for one run."""
+    if value == "null" or value.startswith("[") or (sweep and "(" in value):
+        return
+    if "," in value and not sweep:
+        raise UsageError(f"{name}={value}: several values make several runs; add --multirun")
+    for one in value.split(","):
+        bare = one.strip()
+        check_name(name, bare[1:-1] if re.fullmatch(r"(['\"]).*\1", bare) else bare)
 
 
 def _check_root(override: str, name: str, groups: Collection[str]) -> None:

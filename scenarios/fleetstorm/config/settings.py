@@ -22,7 +22,8 @@ from fleetstorm.timeline.coordinator import Span
 from fleetstorm.timeline.language import Entry, read_entry
 from fleetstorm.verdict import Bar, LimitsSettings
 
-Positive = Annotated[float, Meta(gt=0)]
+_DURATION_MAX_S = 366 * 86_400
+_SPEED_MAX = 10_000
 
 
 class RaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,8 +38,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     name: str
     description: str
     seed: Annotated[int, Meta(ge=0, lt=2**63)]
-    duration: Annotated[Duration, Meta(gt=0)]
-    speed: Positive
+    duration: Annotated[Duration, Meta(gt=0, le=_DURATION_MAX_S)]
+    speed: Annotated[float, Meta(gt=0, le=_SPEED_MAX)]
     start: Instant | None
     sync_interval: Annotated[Duration, Meta(ge=0.01)]
     drain_timeout: Duration

@@ -12,6 +12,21 @@ from fleetstorm.errors import UsageError
 COMMAND_LINE = "the command line"
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as Hydra takes it: a key that stands twice in one mapping is a mistake."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping; raises ConstructorError."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                what = f"the key {key.value} stands there twice"
+                raise yaml.constructor.ConstructorError(None, None, what, key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 @dataclass(frozen=True)
 class Source:
     """One contribution to the tree: its label for people, and what it sets, from the root on.
@@ -59,7 +74,7 @@ class Sources:
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file as a tree; raises UsageError, naming file and line, if it cannot be read."""
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 (a safe one)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -67,7 +82,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{label_of(path)}{line} is not YAML: {problem}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{label_of(path)} cannot be read: {error}") from error
-    return tree if isinstance(tree, dict) else {}
+    if tree is not None and not isinstance(tree, dict):
+        raise UsageError(f"{label_of(path)}: this is no mapping of keys to values")
+    return tree or {}
 
 
 def label_of(path: Path) -> str:

@@ -12,9 +12,11 @@ PARTS = ("shards", "driver")
 def generator_summary(
     schedule_lag: Histogram, cpu_s: Mapping[str, float], wall_s: float, cores: int
 ) -> Generator:
-    """How late readings were, and which share of the CPU time used went into making them.
+    """How late readings were, and which share of the CPU time went into making them.
 
-    Where the platform runs on another machine, the share is of what this machine could give.
+    The share is of the CPU time that all parts used. Where no part of the platform ran here (it
+    is elsewhere, or there is none) that would always be all of it, so the share is of what this
+    machine's cores could give over `wall_s`. The report names the base.
     """
     lag_us = schedule_lag.percentile(99)
     own = sum(cpu_s.get(part, 0.0) for part in PARTS)

@@ -15,6 +15,7 @@ from fleetsim.ledger.report import Sample
 from fleetstorm.metrics import platform, processes
 from fleetstorm.metrics.generator import generator_summary
 from fleetstorm.metrics.postgres import UNREACHABLE, Database, Observation
+from fleetstorm.metrics.rates import Mark, rates
 from fleetstorm.metrics.series import Distribution, Timeseries, all_windows
 from fleetstorm.results.summary import Generator, Latency, Percentiles, Resources
 
@@ -36,8 +37,7 @@ _DISTRIBUTIONS = {
 class Measured:
     """What a recorder leaves: two tables for the results folder, and parts of the summary.
 
-    offered_per_s, stored_per_s: emitted and acknowledged a second of the load, without the
-    draining after it; None where there was too little to say. conflicts: readings sent again with
+    offered_per_s, stored_per_s: see `rates.rates`. conflicts: readings sent again with
     another value, as the platform counts them; None if it did not say.
     """
 
@@ -75,7 +75,7 @@ class Recorder:
         self._distributions = {name: Distribution(m) for name, m in _DISTRIBUTIONS.items()}
         self._totals: Counter[str] = Counter()
         self._latest: dict[str, int] = {}
-        self._marks: list[tuple[int, int, int, int]] = []
+        self._marks: list[Mark] = []
         self._law = REAL_TIME
         self._started_us = 0
         self._polling: asyncio.Task[None] | None = None
@@ -91,7 +91,7 @@ class Recorder:
     async def start(self) -> None:
         """Begin to poll; CPU time, WAL and sizes count from here."""
         self._started_us = _now_us()
-        await asyncio.to_thread(self._processes.start, self._pids())
+        await asyncio.to_thread(self._processes.start, self._running())
         with contextlib.suppress(*UNREACHABLE, ValueError):
             await self._poll_database(sizes=True)
             await self._poll_platform()
@@ -113,7 +113,12 @@ class Recorder:
                 if value is not None:
                     self._add(sample.wall_us, f"{distribution.metric}.p{q}", value / 1000)
         self._marks.append(
-            (sample.wall_us, sample.emitted, self._totals["emitted"], self._totals["acknowledged"])
+            Mark(
+                sample.wall_us,
+                sample.virtual_us,
+                self._totals["emitted"],
+                self._totals["acknowledged"],
+            )
         )
 
     def latest(self, name: str) -> int | None:
@@ -132,7 +137,7 @@ class Recorder:
         return self._measured(wall_s)
 
     def _measured(self, wall_s: float) -> Measured:
-        offered, stored = _rates(self._marks)
+        offered, stored = rates(self._marks, self._law)
         whole = {name: one.whole for name, one in self._distributions.items()}
         generator = generator_summary(
             whole["schedule_lag"], self._cpu_s, wall_s, os.cpu_count() or 1
@@ -167,7 +172,7 @@ class Recorder:
                 raise result
 
     async def _poll_processes(self) -> None:
-        cpu_s, rss = await asyncio.to_thread(self._processes.read, self._pids())
+        cpu_s, rss = await asyncio.to_thread(self._processes.read, self._running())
         now_us = _now_us()
         self._cpu_s = cpu_s
         for part, used in cpu_s.items():
@@ -175,6 +180,10 @@ class Recorder:
         for part, size in rss.items():
             self._rss_max[part] = max(self._rss_max.get(part, 0), size)
             self._add(now_us, "resources.rss_bytes", size, part=part)
+
+    def _running(self) -> dict[str, Sequence[int]]:
+        """The parts that have processes: one that never ran has no CPU time, rather than 0 s."""
+        return {part: pids for part, pids in self._pids().items() if pids}
 
     async def _poll_platform(self) -> None:
         if self._platform_url is None:
@@ -254,15 +263,6 @@ def _growth(first: Observation | None, last: Observation | None) -> dict[str, in
     for index, size in last.index_bytes.items():
         grown[index] = size - first.index_bytes.get(index, 0)
     return grown
-
-
-def _rates(marks: Sequence[tuple[int, int, int, int]]) -> tuple[float | None, float | None]:
-    """Emitted and acknowledged a second, from the first sample to the last that emitted."""
-    load = [mark for mark in marks if mark[1] > 0]
-    if len(load) < 2 or load[-1][0] <= load[0][0]:
-        return None, None
-    seconds = (load[-1][0] - load[0][0]) / 1e6
-    return (load[-1][2] - load[0][2]) / seconds, (load[-1][3] - load[0][3]) / seconds
 
 
 def _now_us() -> int:

@@ -32,7 +32,8 @@ class Figures:
 @dataclass(frozen=True)
 class Table:
     """Rows of text under columns; the first column names the row, the others are right-aligned
-    unless `left` lists them. Rows in `totals` are sums, rows in `wrong` need attention.
+    unless `left` lists them. Rows in `totals` are sums, rows in `wrong` need attention, of rows in
+    `unknown` nothing can be said.
     """
 
     caption: str
@@ -40,6 +41,7 @@ class Table:
     rows: Sequence[Sequence[str]]
     totals: frozenset[int] = frozenset()
     wrong: frozenset[int] = frozenset()
+    unknown: frozenset[int] = frozenset()
     left: frozenset[int] = frozenset()
     kind: str = "table"
 

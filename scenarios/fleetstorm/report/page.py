@@ -11,6 +11,8 @@ from fleetstorm.errors import InfrastructureError
 from fleetstorm.report.blocks import Section
 from fleetstorm.results import Run, load
 from fleetstorm.results.folder import REPORT
+from fleetstorm.results.standing import proven
+from fleetstorm.results.summary import Summary
 
 _SECTIONS = "fleetstorm.report.sections"
 _HEADLINES = {
@@ -44,9 +46,19 @@ def render(run: Run) -> str:
     return template.render(
         run=run.summary.run,
         summary=run.summary,
-        headline=_HEADLINES[run.summary.verdict],
+        headline=headline(run.summary),
+        look="unproven" if _unproven(run.summary) else run.summary.verdict,
         sections=sections(run),
     )
+
+
+def headline(summary: Summary) -> str:
+    """The verdict in a word or two; a pass that proves nothing does not say that it passed."""
+    return "Measured, nothing proven" if _unproven(summary) else _HEADLINES[summary.verdict]
+
+
+def _unproven(summary: Summary) -> bool:
+    return summary.verdict == "pass" and not proven(summary)
 
 
 def sections(run: Run) -> list[tuple[str, Section]]:

@@ -1,7 +1,8 @@
 """The registry of metrics: every number of the summary by name, with its unit and better way.
 
 A metric's name is its dotted path in the summary. Bars, comparisons and conditions take their
-names from here; the registry itself is read from the summary's types.
+names from here; the registry itself is read from the summary's types. What the summary has a
+place for and nothing measures yet is no metric.
 """
 
 import difflib
@@ -15,6 +16,17 @@ import msgspec
 
 from fleetstorm.errors import UsageError
 from fleetstorm.results.summary import Better, Summary
+
+_NOT_YET = (
+    "load.expired",
+    "latency_ms.notification.",
+    "latency_ms.command.",
+    "verification.anomalies.",
+    "verification.commands.",
+    "verification.rollout.",
+    "verification.notifications.",
+)
+"""Places of the summary that no run can fill yet."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +45,15 @@ class Metric:
 
 @cache
 def metrics() -> dict[str, Metric]:
-    """Every metric by name, in the order of the summary."""
-    return {metric.name: metric for metric in _walk(Summary, "")}
+    """Every metric that a run can measure by name, in the order of the summary."""
+    found = _walk(Summary, "")
+    return {metric.name: metric for metric in found if not metric.name.startswith(_NOT_YET)}
 
 
 def find(name: str) -> Metric:
-    """The metric of that name; UsageError with the nearest one if there is none."""
+    """The metric of that name; UsageError if nothing measures it, with the nearest one if any."""
+    if name.startswith(_NOT_YET):
+        raise UsageError(f"nothing measures {name} yet; `fleetstorm list metrics` shows what is")
     known = metrics()
     if name in known and "*" not in name:
         return known[name]

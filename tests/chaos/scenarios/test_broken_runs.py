@@ -142,7 +142,8 @@ async def test_two_runs_on_one_database_do_not_meet(
 async def test_the_same_seed_gives_the_same_digest_on_any_number_of_shards(
     start_run: StartRun, transport: str
 ) -> None:
-    common = ("scenario=smoke", "duration=6s", f"transport={transport}", *PATIENT, UNHURT)
+    faults = "timeline=[{at: 1s, sensor_fault: {fault: stuck, share: 50%, for: 3s}}]"
+    common = ("scenario=smoke", "duration=6s", faults, f"transport={transport}", *PATIENT, UNHURT)
     digests = set()
     for split in ("fleet.shards=1", "fleet.shards=2", "fleet.shards=4"):
         run = start_run(*common, "fleet.devices=20", split)

@@ -24,9 +24,7 @@ from fleetconf.errors import UnitError
         ("1970-01-01T00:00:01Z", "instant", 1_000_000),
     ],
 )
-def test_a_quantity_is_read_in_its_base_unit(
-    text: str | int, unit: str, expected: float
-) -> None:
+def test_a_quantity_is_read_in_its_base_unit(text: str | int, unit: str, expected: float) -> None:
     assert units.parse(text, unit) == expected
 
 
@@ -76,3 +74,12 @@ def test_a_size_survives_being_written_and_read(size: int) -> None:
 @given(st.integers(1, 10**9))
 def test_a_rate_survives_being_written_and_read(rate: int) -> None:
     assert units.parse(units.format(rate, "rate"), "rate") == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(1.3333, "1.33s"), (60, "1m"), (90, "90s"), (0.5, "500ms"), (5400, "90m"), (3661, "1.02h"),
+     (0, "0s"), (1e-6, "1us")],
+)  # fmt: skip
+def test_a_duration_to_read_has_three_significant_figures(seconds: float, expected: str) -> None:
+    assert units.rounded(seconds) == expected

@@ -28,13 +28,67 @@ def test_a_good_run_passes_and_says_why(summary: Summary) -> None:
     assert judged.verdict == "pass"
     assert judged.reason == (
         "All 1,198,696 acknowledged readings are in the table, once and unchanged; 1 bar held."
+        " Not acknowledged: 4 rejected by the platform (out_of_window),"
+        " 100 sent and never answered."
     )
+
+
+def test_a_run_whose_readings_were_all_acknowledged_says_nothing_of_others(
+    summary: Summary,
+) -> None:
+    judged = judge(changed(summary, "load", rejected=0, indeterminate=0), {}, LIMITS)
+    assert "Not acknowledged" not in judged.reason
+
+
+def test_readings_that_were_not_acknowledged_are_named_with_their_causes(summary: Summary) -> None:
+    lossy = changed(
+        summary,
+        "load",
+        rejected=5,
+        rejected_by_code={"out_of_window": 4, "unknown_sensor": 1},
+        dropped=3,
+        dropped_by_cause={"buffer_full": 3},
+        buffered=2,
+        indeterminate=0,
+    )
+    assert judge(lossy, FAILED_BAR, LIMITS).reason == (
+        "1 bar failed: latency_ms.response.p99 is 210 (max 200ms). Not acknowledged:"
+        " 5 rejected by the platform (out_of_window 4, unknown_sensor 1),"
+        " 3 dropped by devices (buffer_full), 2 still in the devices at the end."
+    )
+
+
+def test_one_reading_is_not_called_readings(summary: Summary) -> None:
+    one = changed(summary, "load", acknowledged=1)
+    assert judge(one, {}, LIMITS).reason.startswith(
+        "The 1 acknowledged reading is in the table, unchanged; the scenario sets no bars."
+    )
+
+
+@pytest.mark.parametrize("transport", ["http_arrow", "null_sink"])
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ({"emitted": 0, "acknowledged": 0}, "No reading was measured, so this run proves nothing."),
+        (
+            {"emitted": 9, "acknowledged": 0},
+            "No reading was acknowledged, so this run proves nothing.",
+        ),
+    ],
+)
+def test_a_run_in_which_nothing_was_acknowledged_never_passes(
+    summary: Summary, transport: str, load: dict[str, int], said: str
+) -> None:
+    nothing = changed(summary, "load", transport=transport, **load)
+    judged = judge(nothing, HELD_BAR, LIMITS)
+    assert judged.verdict == "fail"
+    assert judged.reason.startswith(said)
 
 
 def test_a_failed_bar_fails_the_run(summary: Summary) -> None:
     judged = judge(summary, FAILED_BAR, LIMITS)
     assert judged.verdict == "fail"
-    assert judged.reason == "1 bar failed: latency_ms.response.p99 is 210 (max 200ms)."
+    assert judged.reason.startswith("1 bar failed: latency_ms.response.p99 is 210 (max 200ms).")
     assert (judged.bars[0].measured, judged.bars[0].ok) == (210.0, False)
 
 
@@ -48,7 +102,7 @@ def test_what_verification_disproves_fails_the_run(summary: Summary, claim: str)
 def test_missed_and_false_alerts_fail_the_run(summary: Summary) -> None:
     alerts = Alerts(expected=2, raised=2, missed=1, false=1)
     judged = judge(changed(summary, "verification", alerts=alerts), {}, LIMITS)
-    assert judged.reason == "Verification found 1 missed alert, 1 false alert."
+    assert judged.reason.startswith("Verification found 1 missed alert, 1 false alert.")
 
 
 def test_error_outranks_loss_and_loss_outranks_void_and_void_a_failed_bar(
@@ -89,15 +143,24 @@ def test_a_run_that_was_not_verified_never_passes(summary: Summary) -> None:
     assert judge(unproven, {}, LIMITS).verdict == "fail"
 
 
-def test_a_run_without_a_platform_may_pass(summary: Summary) -> None:
+def test_a_run_without_a_platform_may_pass_and_says_that_it_proves_nothing(
+    summary: Summary,
+) -> None:
     alone = msgspec.structs.replace(summary, verification=Verification())
     alone = changed(alone, "load", transport="null_sink")
-    assert judge(alone, {}, LIMITS).verdict == "pass"
+    judged = judge(alone, {}, LIMITS)
+    assert judged.verdict == "pass"
+    assert judged.reason.startswith(
+        "Nothing was proven: the generator alone was measured, nothing was stored;"
+    )
 
 
 def test_a_bar_on_what_was_not_measured_fails(summary: Summary) -> None:
-    judged = judge(summary, {"latency_ms.command.p99": Bar(max=5.0)}, LIMITS)
-    assert judged.reason == "1 bar failed: latency_ms.command.p99 is not measured (max 5)."
+    without = changed(summary, "latency_ms", alert=None)
+    judged = judge(without, {"latency_ms.alert.p99": Bar(max=5.0)}, LIMITS)
+    assert judged.reason.startswith(
+        "1 bar failed: latency_ms.alert.p99 is not measured (max 5)."
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,6 +189,7 @@ def test_bars_are_written_with_the_units_of_their_metric(
     [
         ("verification.lots", Bar(max=0.0), "did you mean verification.lost"),
         ("verification.lost", Bar(), "give it min, max or equals"),
+        ("latency_ms.command.p99", Bar(max=5.0), "nothing measures latency_ms.command.p99 yet"),
         ("generator.cpu_share", Bar(max=0.6), "0.6 has no unit; write a percentage such as 5%"),
         ("latency_ms.age.p50", Bar(max="5 apples"), '"5 apples" is not a duration'),
     ],

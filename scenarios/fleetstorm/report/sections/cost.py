@@ -8,7 +8,8 @@ from fleetstorm.results.summary import Summary
 
 ORDER = 60
 _WAITS_MAX = 8
-_PARTS = ("postgres", "service", "shards", "driver")
+_PLATFORM = ("postgres", "service")
+_PARTS = (*_PLATFORM, "shards", "driver")
 
 
 def render(run: Run) -> Section | None:
@@ -18,15 +19,26 @@ def render(run: Run) -> Section | None:
         return None
     blocks: list[Block] = [_parts(run.summary)]
     used = {name: one.per_second() for name, one in series(run, "resources.cpu_s").items()}
-    ordered = {part: used[part] for part in _order(used) if len(used[part]) > 1}
+    ran = [part for part in _order(used) if part in cost.cpu_s]
+    ordered = {part: used[part] for part in ran if len(used[part]) > 1}
     if ordered:
         says = f"The machine has {run.summary.machine.cores} cores."
         blocks.append(charts.areas("Cores in use", says, "cores", ordered))
     blocks.append(_figures(run.summary))
     if cost.waits:
         blocks.append(_waits(cost.waits))
-    lead = "The simulator shares the machine; its part is listed apart."
+    lead = (
+        "The simulator shares the machine; its part is listed apart."
+        if _platform_ran(run.summary)
+        else "Only the simulator ran on this machine."
+    )
     return Section("Resources", lead, blocks)
+
+
+def _platform_ran(summary: Summary) -> bool:
+    """Whether a part of the platform used this machine; a share of CPU time is then of all used."""
+    cpu_s = summary.resources.cpu_s or {}
+    return any(cpu_s.get(part) for part in _PLATFORM)
 
 
 def _order(parts: object) -> list[str]:
@@ -56,6 +68,13 @@ def _figures(summary: Summary) -> Table:
     cost, generator, stored = summary.resources, summary.generator, summary.load.acknowledged
     wal = cost.wal_bytes / stored if cost.wal_bytes is not None and stored else None
     cpu_us = cost.cpu_us_per_reading
+    base = "the CPU time used" if _platform_ran(summary) else "what all cores could give"
+    simulator = [
+        (f"Simulator's share of {base}", words.share(generator.cpu_share)),
+        ("Readings handed to the wire late, p99", words.ms(generator.schedule_lag_ms_p99)),
+    ]
+    if not _platform_ran(summary) and cost.wal_bytes is None:
+        return Table("Whether the simulator kept up", ("Figure", ""), simulator)
     rows = [
         (
             "CPU time of database and service a reading",
@@ -63,8 +82,7 @@ def _figures(summary: Summary) -> Table:
         ),
         ("Written ahead (WAL)", words.size(cost.wal_bytes)),
         ("Written ahead a reading", words.size(wal)),
-        ("Simulator's share of all CPU time", words.share(generator.cpu_share)),
-        ("Readings handed to the wire late, p99", words.ms(generator.schedule_lag_ms_p99)),
+        *simulator,
     ]
     return Table("What a reading costs, and whether the simulator kept up", ("Figure", ""), rows)
 

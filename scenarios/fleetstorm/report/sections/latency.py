@@ -4,14 +4,15 @@ from fleetstorm.report import charts, words
 from fleetstorm.report.blocks import Block, Section, Table
 from fleetstorm.report.recordings import histogram, one
 from fleetstorm.results import Run
+from fleetstorm.results.standing import generator_alone
 from fleetstorm.results.summary import Latency, Percentiles
 
 ORDER = 40
 _BUCKETS = 60
 _MEANING = {
-    "response": "intended send → acknowledgement",
-    "service": "actual send → acknowledgement",
-    "age": "measurement → acknowledgement",
+    "response": "intended send → {answer}",
+    "service": "actual send → {answer}",
+    "age": "measurement → {answer}",
     "alert": "measurement → alert in the database",
     "notification": "alert → delivered",
     "command": "asked → acknowledged by the device",
@@ -23,7 +24,7 @@ def render(run: Run) -> Section | None:
     latency = run.summary.latency_ms
     if not _measured(latency):
         return None
-    blocks: list[Block] = [_percentiles(latency)]
+    blocks: list[Block] = [_percentiles(latency, alone=generator_alone(run.summary))]
     name = "response" if latency.response else "service"
     main = getattr(latency, name)
     counts = histogram(run, f"latency_ms.{name}", _BUCKETS)
@@ -47,9 +48,14 @@ def _measured(latency: Latency) -> dict[str, Percentiles]:
     return {name: found for name, found in named.items() if found is not None}
 
 
-def _percentiles(latency: Latency) -> Table:
+def _percentiles(latency: Latency, *, alone: bool) -> Table:
+    answer = "thrown away" if alone else "acknowledgement"
     rows = [
-        (name, _MEANING[name], *(words.ms(v) for v in (p.p50, p.p90, p.p99, p.p999, p.max)))
+        (
+            name,
+            _MEANING[name].format(answer=answer),
+            *(words.ms(v) for v in (p.p50, p.p90, p.p99, p.p999, p.max)),
+        )
         for name, p in _measured(latency).items()
     ]
     columns = ("Time", "from → to", "p50", "p90", "p99", "p99.9", "longest")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from fleetstorm.report import words
 from fleetstorm.report.blocks import Block, Section, Table, Text
 from fleetstorm.results import Run
+from fleetstorm.results.standing import generator_alone
 from fleetstorm.results.summary import Example, Load, Verification
 
 ORDER = 20
@@ -17,8 +18,11 @@ def render(run: Run) -> Section | None:
     load, found = run.summary.load, run.summary.verification
     if load.emitted is None:
         return None
-    blocks: list[Block] = [_books(load, load.emitted)]
-    if found.lost is None:
+    alone = generator_alone(run.summary)
+    blocks: list[Block] = [_books(load, load.emitted, alone=alone)]
+    if alone:
+        blocks.append(Text("There was no platform: nothing was stored, and nothing is proven."))
+    elif found.lost is None:
         blocks.append(Text("The table was not compared with the books in this run."))
     else:
         blocks += [_table(load, found), _claims(found)]
@@ -27,18 +31,20 @@ def render(run: Run) -> Section | None:
         blocks.append(_examples(readings))
     return Section(
         "Where every reading went",
-        "What the simulator's own books say, and what the database holds.",
+        "What the simulator's own books say"
+        + ("." if found.lost is None else ", and what the database holds."),
         blocks,
     )
 
 
-def _books(load: Load, emitted: int) -> Table:
+def _books(load: Load, emitted: int, *, alone: bool) -> Table:
     """Emitted, and the ends of all readings, which must add up to it."""
+    taken = "encoded and thrown away" if alone else "the platform said that it has them"
     ends = [
-        ("acknowledged", load.acknowledged or 0, "the platform said that it has them"),
+        ("handed over" if alone else "acknowledged", load.acknowledged or 0, taken),
         *_by("withheld", load.withheld_by_cause, "held back by a fault"),
         *_by("dropped", load.dropped_by_cause, "by the device"),
-        *_by("rejected", load.rejected_by_code, "by the platform"),
+        *([] if alone else _by("rejected", load.rejected_by_code, "by the platform")),
         ("buffered", load.buffered or 0, "still in the devices at the end"),
         ("never answered", load.indeterminate or 0, "sent; one row or none is right"),
     ]

@@ -49,8 +49,9 @@ def test_doctor_looks_at_everything_a_run_needs(fleetstorm: Fleetstorm) -> None:
 def test_a_pipe_that_closes_early_is_no_error() -> None:
     """`fleetstorm list metrics | head -1`."""
     environment = {**os.environ, "COLUMNS": "200"}
-    line = f"{sys.executable} -m fleetstorm list metrics | head -1"
+    line = f"{sys.executable} -m fleetstorm list metrics | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
-        ["/bin/sh", "-c", line], capture_output=True, text=True, env=environment, check=True
+        ["bash", "-c", line], capture_output=True, text=True, env=environment, check=True
     )
     assert done.stderr == ""
+    assert done.stdout.splitlines()[1:] == ["0"]

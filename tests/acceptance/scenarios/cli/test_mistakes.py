@@ -38,7 +38,11 @@ def _check(ended: Ended, code: int, said: str) -> None:
         ("fleet.devices=-3", "-3 is negative"),
         ("device_type.thermometer.simulation.sensors.temperature.signal="
          "{kind: replay, path: nope.csv, repeat: true, spread: 0s}", "nope.csv cannot be read"),
-        ("prepare.alert_rules=[{name: a, conditions: {threshold_hihg: 3}}]", "threshold_hihg"),
+        ("prepare.alert_rules=[{name: a, conditions: {threshold_hihg: 3}}]",
+         "did you mean threshold_high?"),
+        ("timeline={at: 1s, load: {rate: 5/s}}", "this is a mapping, not a list"),
+        ("platform.port=70000", "70000 is out of range"),
+        ("out=/dev/null/here", '"/dev/null" is a file, not a folder'),
     ],
 )  # fmt: skip
 def test_a_wrong_configuration(fleetstorm: Fleetstorm, override: str, said: str) -> None:
@@ -58,7 +62,7 @@ def test_a_port_that_is_taken(fleetstorm: Fleetstorm, taken_port: int) -> None:
 
 
 def test_a_platform_that_is_not_there(fleetstorm: Fleetstorm) -> None:
-    words = ("platform.url=http://127.0.0.1:9", "platform.token=x")
+    words = ("platform.url=http://127.0.0.1:9", "platform.token=x", "verify=false")
     _check(fleetstorm("run", "scenario=smoke", *words), 5, "http://127.0.0.1:9 does not answer")
 
 

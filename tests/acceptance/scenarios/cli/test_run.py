@@ -105,7 +105,8 @@ def test_ctrl_c_at_any_time_writes_what_there_is_and_leaves_nothing(
     when: str,
     told: signal.Signals,
 ) -> None:
-    process = start("run", "scenario=smoke", "duration=5s", PATIENT, NO_ALERTS, "out=here")
+    words = ("scenario=smoke", "duration=5s", "timeline=[]", PATIENT, NO_ALERTS, "out=here")
+    process = start("run", *words)
     said = tmp_path / "said"
     wait_until(lambda: when in said.read_text() or process.poll() is not None, 90)
     below = family(process.pid)

@@ -85,13 +85,18 @@ async def prepared(database_url: str) -> PreparedDatabase:
     return await prepare_database(database_url, settings)
 
 
+BEGAN_US = 1_780_272_000_000_000
+LAW = ClockLaw(virtual_anchor_us=BEGAN_US, wall_anchor_us=BEGAN_US, speed=1.0)
+
+
 def sample(second: int, emitted: int, acknowledged: int, *times_us: int) -> Sample:
+    """Of a second of the load; the one that stands where the one before stood is of draining."""
     response = Histogram()
     response.add(np.array(times_us, dtype=np.int64))
-    now_us = time.time_ns() // 1000
+    at_us = BEGAN_US + second * 1_000_000
     return Sample(
-        virtual_us=now_us,
-        wall_us=1_780_272_000_000_000 + second * 1_000_000,
+        virtual_us=at_us,
+        wall_us=at_us,
         emitted=emitted,
         acknowledged=acknowledged,
         buffered=emitted - acknowledged,
@@ -108,15 +113,14 @@ async def fill(url: str, rows: int) -> None:
 async def test_a_run_is_measured_from_start_to_finish(
     postgres: PostgresServer, prepared: PreparedDatabase, platform: Platform
 ) -> None:
-    pids = {"postgres": [postgres.part.pid], "driver": [os.getpid()]}
+    pids = {"postgres": [postgres.part.pid], "service": [], "driver": [os.getpid()]}
     recorder = Recorder(platform.url, prepared.owner_url, lambda: pids)
     await recorder.start()
-    law = ClockLaw(0, 0, 1.0)
     await fill(prepared.owner_url, 5000)
     platform.stored, platform.conflicts = 5000, 3
-    for second in range(4):
-        recorder.record(sample(second, 1250, 1200, 40_000, 60_000), law)
-    recorder.record(sample(4, 0, 200), law)
+    for second in range(1, 5):
+        recorder.record(sample(second, 1250, 1200, 40_000, 60_000), LAW)
+    recorder.record(sample(4, 0, 200), LAW)
     measured = await recorder.finish()
 
     assert (measured.offered_per_s, measured.stored_per_s) == (1250.0, 1200.0)

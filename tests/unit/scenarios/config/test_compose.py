@@ -110,6 +110,10 @@ def test_a_recording_is_found_beside_the_file_that_names_it(own: Path) -> None:
     assert Path(found.path) == own / "scenario" / "hot.csv"
 
 
+def _rules(written: str) -> str:
+    return f"prepare.alert_rules=[{written}]"
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
@@ -130,11 +134,45 @@ def test_a_recording_is_found_beside_the_file_that_names_it(own: Path) -> None:
         (["fleet.mix={thermometer: 0}"], "no device type has a weight above 0"),
         (["load.rate=1M/s", "fleet.devices=1"], "a device makes 100000 at most"),
         (["scenario=smoke", "timeline=[{at: 1s, sensor_fault: {fault: stuck, sensor: x}}]"],
-         "timeline[0] in the command line: sensor_fault stuck: the fleet has no"),
+         "there is no sensor x; there are humidity, "),
         (["seed=${vars.nowhere}"], "vars.nowhere"),
-        (["prepare.alert_rules=[{name: a, conditions: {}, sensor_type: heat}]"],
+        (["prepare.alert_rules=[{name: a, conditions: {threshold_low: 1}, sensor_type: heat}]"],
          "there is no sensor type heat"),
         (["name=../a"], "name in the command line: it names a folder"),
+        ([_rules("{name: a, conditions: {}}")], "conditions in the command line: the rule has no"),
+        ([_rules("{name: a, conditions: {threshold_hihg: 1}}")], "did you mean threshold_high?"),
+        ([_rules("{name: a, conditions: {threshold_low: x}}")], '"x" is not a number'),
+        ([_rules("{name: a, conditions: {threshold_low: true}}")], "true is not a number"),
+        ([_rules("{name: a, conditions: {threshold_low: nan}}")], "nan is not a finite number"),
+        ([_rules(f"{{name: a, conditions: {{threshold_low: {10**400}}}}}")], "not a finite number"),
+        ([_rules("{name: a, severity: warnign, conditions: {threshold_low: 1}}")],
+         "there is no severity warnign; did you mean warning?"),
+        ([_rules("{name: a, conditions: {threshold_low: 1}}, {name: a, conditions: "
+                 "{threshold_low: 2}}")], 'alert_rules[1].name in the command line: there are two'),
+        (["timeline={at: 1s, load: {rate: 1/s}}"], "timeline in the command line: this is a map"),
+        (["fleet=[1]"], "fleet in the command line: [1] is not a mapping"),
+        (["timeline=[{at: 1m, load: {rate: 5/s}}]"],
+         "timeline[0].at in the command line: load at 1m would never happen, for the load ends"),
+        (["timeline=[{at: 1s, sensor_fault: {fault: stuck, sensor: temprature}}]"],
+         "there is no sensor temprature; did you mean temperature?"),
+        (["timeline=[{at: 1s, load: {rate: 0/s}}]"], "timeline[0].load.rate in the command line"),
+        (["load.rate=0/s"], "load.rate in the command line: 0/s is out of range"),
+        (["platform.port=65536"], "65536 is out of range; it must be at most 65535"),
+        (["platform.database.url=mysql://a:b@h/d"], "it begins with mysql://; write postgresql://"),
+        (["fleet.devices=11M"], "11000000 is out of range; it must be at most 10000000"),
+        (["fleet.shards=101"], "101 shards cannot share 100 devices; it must be at most 100"),
+        (["duration=0s"], "duration in the command line: 0s is out of range"),
+        (["duration=367d"], "duration in the command line: 367d is out of range"),
+        (["speed=1e9"], "speed in the command line: 1000000000.0 is out of range"),
+        (["out=/dev/null/x"], 'out in the command line: "/dev/null" is a file, not a folder'),
+        (["bars.latency_ms.response.p99.max=5q"],
+         'bars.latency_ms.response.p99.max in the command line: "5q" is not a duration'),
+        (["bars.generator.cpu_share.max=0.5"], "max in the command line: 0.5 has no unit"),
+        (["~nope"], "~nope in the command line: it does not fit the configuration"),
+        (["hydra.foo=1"], "hydra.foo=1 in the command line: unknown key hydra"),
+        (["transport="], "transport=: a name is missing"),
+        (["transport=http_json,http_arrow"], "several values make several runs; add --multirun"),
+        (["scenario=it's"], "scenario=it's: the name of such a file is of letters"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence(compose: Composer, overrides: list[str], said: str) -> None:
@@ -164,6 +202,57 @@ def test_a_file_that_is_no_yaml_names_file_and_line(own: Path) -> None:
     with composer(own) as compose, pytest.raises(UsageError) as caught:
         compose.compose(["scenario=bad"])
     assert str(caught.value).startswith(f"{path}, line 3 is not YAML")
+
+
+_HEAD = "# @package _global_\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: mine\n", "{path}: the file of a scenario must begin with the line `# @package"),
+        ("", "{path}: the file of a scenario must begin with the line `# @package"),
+        (f"{_HEAD}- 1\n", "{path}: this is no mapping"),
+        (f"{_HEAD}name: a\nname: b\n", "{path}, line 3 is not YAML: the key name stands"),
+        (f"{_HEAD}1: a\n", "1 in {path}: this key is not a text"),
+        (f"{_HEAD}name: ${{vars.x\n", "name in {path}: a ${{…}} in it cannot be read"),
+        (f"{_HEAD}name: ${{vars.x}}\n", "name in {path}: it takes its value from ${{vars.x}}, and"),
+        (f"{_HEAD}timeline: {{at: 1s}}\n", "timeline in {path}: this is a mapping, not a list"),
+        (f"{_HEAD}fleet: [1]\n", "fleet in {path}: [1] is not a mapping"),
+        (f"{_HEAD}defaults: smoke\n", 'defaults in {path}: "smoke" is not a list'),
+        (f"{_HEAD}defaults: [smok]\n", "defaults in {path}: there is no scenario smok; did you"),
+        (f"{_HEAD}defaults: [mine]\n", "defaults in {path}: mine would extend itself"),
+        (f"{_HEAD}defaults: [5]\n", "defaults in {path}: 5 is no entry such as smoke"),
+        (f"{_HEAD}defaults: [{{override /transprot: x}}]\n", "did you mean transport?"),
+        (f"{_HEAD}defaults: [{{/transport: http_json}}]\n", "write override /transport: http_json"),
+    ],
+)
+def test_what_cannot_be_merged_names_its_file(own: Path, text: str, said: str) -> None:
+    path = own / "scenario" / "mine.yaml"
+    path.write_text(text)
+    with composer(own) as compose, pytest.raises(UsageError) as caught:
+        compose.compose(["scenario=mine"])
+    (sentence,) = str(caught.value).splitlines()
+    assert said.format(path=path) in sentence
+
+
+def test_a_broken_neighbour_is_not_blamed(own: Path) -> None:
+    _write(own, "mine", name="mine", fleet=[1])
+    (own / "scenario" / "broken.yaml").write_text("name: [\n")
+    with composer(own) as compose, pytest.raises(UsageError, match=r"fleet in .*mine\.yaml"):
+        compose.compose(["scenario=mine"])
+    with composer(own) as compose:
+        assert compose.compose(["scenario=smoke"]).config.name == "smoke"
+
+
+def test_a_fault_may_last_longer_than_the_run(compose: Composer) -> None:
+    fault = "timeline=[{at: 1s, sensor_fault: {fault: stuck, for: 10h}}]"
+    assert len(compose.compose([fault]).config.timeline) == 1
+
+
+def test_a_bar_without_a_unit_is_in_its_metrics_unit(compose: Composer) -> None:
+    bars = compose.compose(["bars.latency_ms.response.p99.max=500"]).config.bars
+    assert bars["latency_ms.response.p99"].max == 500
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

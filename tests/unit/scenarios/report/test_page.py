@@ -10,7 +10,7 @@ import pytest
 from fleetstorm.errors import UsageError
 from fleetstorm.report import page
 from fleetstorm.results.folder import Folder
-from fleetstorm.results.summary import Alerts, Example, Summary
+from fleetstorm.results.summary import Alerts, Example, Resources, Summary, Verification
 from fleetstorm.verdict import Bar, LimitsSettings, judge
 
 LIMITS = LimitsSettings(schedule_lag=0.1, generator_cpu_share=0.6)
@@ -81,6 +81,70 @@ def test_what_is_wrong_is_named(summary: Summary, finished: Finish) -> None:
     text = text_of(written(msgspec.structs.replace(summary, verification=found), finished))
     assert "lost run-d000042 humidity 2026-06-01T00:00:01Z 5.5 no row" in text
     assert "missed too hot run-d000007 humidity" in text
+
+
+def test_a_failed_run_shows_why_readings_were_rejected(summary: Summary, finished: Finish) -> None:
+    load = msgspec.structs.replace(
+        summary.load, acknowledged=0, rejected=1_198_700, indeterminate=100,
+        rejected_by_code={"out_of_window": 1_198_000, "unknown_sensor": 700},
+    )  # fmt: skip
+    text = text_of(written(msgspec.structs.replace(summary, load=load), finished))
+    assert "Failed No reading was acknowledged, so this run proves nothing." in text
+    assert "+ rejected: out of window 1,198,000 by the platform" in text
+    assert "+ rejected: unknown sensor 700 by the platform" in text
+
+
+def generator_alone(summary: Summary) -> Summary:
+    load = msgspec.structs.replace(
+        summary.load, transport="null_sink", stored=None, stored_per_s=None, rejected=0,
+        rejected_by_code={}, indeterminate=0, acknowledged=1_198_800,
+    )  # fmt: skip
+    return msgspec.structs.replace(
+        summary,
+        load=load,
+        verification=Verification(),
+        resources=Resources(cpu_s={"shards": 22.0, "driver": 3.5}),
+    )
+
+
+def test_a_generator_alone_is_not_called_passed_or_stored(
+    summary: Summary, finished: Finish
+) -> None:
+    judged = judge(generator_alone(summary), {}, LIMITS)
+    html = page.write(finished(judged)).read_text("utf-8")
+    text = text_of(html)
+    assert judged.verdict == "pass"
+    assert '<body class="unproven">' in html
+    assert "Passed" not in text
+    assert "Measured, nothing proven Nothing was proven: the generator alone" in text
+    assert "with no platform, nothing was stored" in text
+    assert "the platform said" not in text
+    assert "Simulator's share of what all cores could give" in text.replace("&#39;", "'")
+    assert "postgres" not in text_of(html[html.index('id="cost"') : html.index('id="events"')])
+
+
+def test_the_bars_of_an_interrupted_run_are_grey(summary: Summary, finished: Finish) -> None:
+    cut = msgspec.structs.replace(summary, verification=Verification())
+    bars = {"verification.lost": Bar(max=0.0), "latency_ms.response.p99": Bar(max="1s")}
+    html = page.write(finished(judge(cut, bars, LIMITS, interrupted=True))).read_text("utf-8")
+    glance = html[html.index('id="overview"') : html.index('id="proof"')]
+    assert "verification.lost max 0 — not measured" in text_of(glance)
+    assert "latency_ms.response.p99 max 1s 210 ms held so far" in text_of(glance)
+    assert "unknown" in glance
+    assert "wrong" not in glance
+
+
+def test_a_bar_that_a_whole_run_did_not_measure_fails_without_a_unit(
+    summary: Summary, finished: Finish
+) -> None:
+    latency = msgspec.structs.replace(summary.latency_ms, alert=None)
+    whole = msgspec.structs.replace(summary, latency_ms=latency)
+    judged = judge(whole, {"latency_ms.alert.p99": Bar(max=5.0)}, LIMITS)
+    html = page.write(finished(judged)).read_text("utf-8")
+    glance = html[html.index('id="overview"') : html.index('id="proof"')]
+    assert judged.verdict == "fail"
+    assert "latency_ms.alert.p99 max 5 — not measured" in text_of(glance)
+    assert "wrong" in glance
 
 
 def test_text_of_the_run_is_never_markup(summary: Summary, finished: Finish) -> None:

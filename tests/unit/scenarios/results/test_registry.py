@@ -17,7 +17,6 @@ from fleetstorm.results.summary import Summary
         ("verification.alerts.missed", "alerts", "lower"),
         ("resources.cpu_s.postgres", "s", "lower"),
         ("resources.bytes_per_reading_by_part.heap", "bytes", "lower"),
-        ("verification.anomalies.by_fault.stuck.recall", "share", "higher"),
     ],
 )
 def test_a_metric_knows_its_unit_and_its_better_way(name: str, unit: str, better: str) -> None:
@@ -32,6 +31,22 @@ def test_every_metric_says_what_it_is() -> None:
 def test_an_unknown_metric_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(UsageError, match=r"no metric verification\.lots; did you mean ver.*lost\?"):
         find("verification.lots")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "latency_ms.command.p99",
+        "latency_ms.notification.p50",
+        "verification.anomalies.by_fault.stuck.recall",
+        "verification.rollout.converged",
+        "load.expired",
+    ],
+)
+def test_what_no_run_can_fill_yet_is_no_metric(name: str) -> None:
+    with pytest.raises(UsageError, match=f"nothing measures {name} yet"):
+        find(name)
+    assert [known for known in metrics() if "command" in known or "anomalies" in known] == []
 
 
 @pytest.mark.parametrize("name", ["resources.cpu_s", "resources.cpu_s.*", "resources.cpu_s.", ""])
