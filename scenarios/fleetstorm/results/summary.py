@@ -97,7 +97,7 @@ class Load(Part, frozen=True, kw_only=True):
         float | None, measure("readings/s", None, "Emitted a second of the load, wall clock.")
     ] = None
     stored_per_s: Annotated[
-        float | None, measure("readings/s", "higher", "Stored a second until the last was stored.")
+        float | None, measure("readings/s", "higher", "Acknowledged in the load, a second.")
     ] = None
     withheld_by_cause: Annotated[
         dict[str, int] | None, measure("readings", None, "Held back, by the kind of fault.")
@@ -250,7 +250,7 @@ class Generator(Part, frozen=True, kw_only=True):
         float | None, measure("ms", "lower", "How late readings were handed to the wire.")
     ] = None
     cpu_share: Annotated[
-        float | None, measure("share", "lower", "Of all CPU time used that shards and driver took.")
+        float | None, measure("share", "lower", "CPU of shards and driver, of all that was used.")
     ] = None
     null_sink_per_s: Annotated[
         float | None,
