@@ -18,6 +18,7 @@ from .conftest import Fleetstorm, Start
 SHORT = ("scenario=smoke", "duration=3s", "timeline=[]", "fleet.devices=20")
 NO_ALERTS = "bars.verification.alerts.raised.min=0"
 PATIENT = "bars.latency_ms.response.p99.max=10s"
+LONG = pytest.mark.campaign
 FILES = {
     "summary.json", "timeseries.parquet", "histograms.parquet", "events.jsonl", "truth.parquet",
     "config.yaml", "report.html", "logs",
@@ -50,6 +51,7 @@ def test_a_failed_bar_ends_with_exit_code_1(fleetstorm: Fleetstorm, tmp_path: Pa
     assert _summary(tmp_path / "here")["verdict"] == "fail"
 
 
+@LONG
 def test_a_sweep_has_a_folder_for_every_run_and_the_worst_exit_code(
     fleetstorm: Fleetstorm, tmp_path: Path
 ) -> None:
@@ -79,9 +81,6 @@ def test_a_run_against_a_platform_that_is_served(
     assert _summary(tmp_path / "here")["verification"]["lost"] == 0
     served.send_signal(signal.SIGINT)
     assert served.wait(30) == 0
-
-
-LONG = pytest.mark.campaign
 
 
 @pytest.mark.parametrize(
@@ -122,6 +121,7 @@ def test_ctrl_c_at_any_time_writes_what_there_is_and_leaves_nothing(
     assert left == [], [p.cmdline() for p in left]
 
 
+@LONG
 def test_ctrl_c_in_a_terminal_reaches_the_whole_group(
     start: Start,
     wait_until: Callable[[Callable[[], object], float], None],
@@ -136,6 +136,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_whole_group(
     assert _summary(tmp_path / "here")["load"]["emitted"] > 0
 
 
+@LONG
 def test_a_kept_database_can_be_looked_into_and_ended(
     fleetstorm: Fleetstorm, tmp_path: Path
 ) -> None:
