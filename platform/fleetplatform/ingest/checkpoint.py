@@ -38,6 +38,13 @@ async def hold_lane(conn: Connection) -> None:
     await _queries.hold_lane(conn, lane=LANE)
 
 
+async def has_readings_before(conn: Connection, measured_us: int) -> bool:
+    """Whether anything is stored that was measured before a virtual time."""
+    measured = to_datetime(max(0, measured_us))
+    found: bool = await _queries.has_readings_before(conn, measured=measured)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The sums that have moved, as they were after a batch; one entry a sensor and hour.

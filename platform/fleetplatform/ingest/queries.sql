@@ -42,3 +42,7 @@ select sensor_id, last_measured from iot.last_measured(:measured_after);
 -- name: hold_lane(lane)!
 -- Until the transaction ends nobody else stores for the lane, not even one that was given up.
 select pg_advisory_xact_lock(hashtext('iot.lane'), :lane);
+
+-- name: has_readings_before(measured)$
+-- Whether anything is stored that was measured before.
+select iot.has_readings_before(:measured);

@@ -69,10 +69,13 @@ class StreamEngine:
         await self._saver.finish()
         self._detector.clear()
         self._watermark_us = np.zeros(0, dtype=np.int64)
-        self._known_from_us = now_us - (HOURS + 1) * HOUR_US
         self._reserve()
+        since_us = now_us - (HOURS + 1) * HOUR_US
         async with pool.acquire() as conn, conn.transaction():
             await checkpoint.hold_lane(conn)
+            # In a new database the state knows everything, however far the clock is set back.
+            older = await checkpoint.has_readings_before(conn, since_us)
+            self._known_from_us = since_us if older else 0
             self._newest_us = await checkpoint.load(
                 conn, self._directory, self._detector, self._watermark_us, now_us
             )
