@@ -25,13 +25,15 @@ import fleetconf
 from fleetconf.convert import convert
 from fleetplatform.admin import prepare_database
 from fleetplatform.database.pool import Pool, open_pool
+from fleetplatform.database.tenancy import Tenant
 from fleetplatform.ingest.engines import Engine, Stored, make_engine
 from fleetplatform.ingest.submission import Submission, gather
 from fleetplatform.registry import device_types, devices, organizations
 from fleetplatform.registry.directory import Directory
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.wire.device_type import DeviceTypeSpecification, SensorType
-from fleetplatform.wire.resources import NewCalibration, NewDevice, NewOrganization
+from fleetplatform.wire.resources.devices import NewCalibration, NewDevice
+from fleetplatform.wire.resources.organizations import NewOrganization
 from fleetplatform.wire.specification import PARAMETER_TYPES
 from fleetstorm.stack.cluster import start_cluster, stop_cluster
 from fleetstorm.stack.postgres import PostgresServer, start_postgres
@@ -202,7 +204,7 @@ async def _enrol(pool: Pool, thermometers: int) -> None:
         )
         for number in range(thermometers)
     ]
-    await devices.enrol(pool, tenant.organization_id, new)
+    await devices.enrol(pool, Tenant(tenant.organization_id), new)
 
 
 @pytest.fixture(scope="session")

@@ -12,23 +12,19 @@ from fleetplatform.errors import ApiError
 from fleetplatform.wire.clock import ClockLaw
 from fleetplatform.wire.device_type import DeviceTypeSpecification
 from fleetplatform.wire.problems import Problem
-from fleetplatform.wire.resources import (
-    AlertRule,
-    Alerts,
-    AuditEntries,
-    Clock,
+from fleetplatform.wire.resources.alerts import AlertRule, Alerts, NewAlertRule
+from fleetplatform.wire.resources.audit import AuditEntries
+from fleetplatform.wire.resources.clock import Clock
+from fleetplatform.wire.resources.device_types import DeviceType, DeviceTypes
+from fleetplatform.wire.resources.devices import (
     Device,
     Devices,
     DeviceStatus,
-    DeviceType,
-    DeviceTypes,
     EnrolledDevices,
-    NewAlertRule,
     NewDevices,
-    NewOrganization,
     NewStatus,
-    Organization,
 )
+from fleetplatform.wire.resources.organizations import NewOrganization, Organization
 
 __all__ = ["ApiError", "Client"]
 

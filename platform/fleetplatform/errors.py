@@ -9,7 +9,10 @@ PlatformError
 ├── RequestError         what was asked for cannot be done as it was asked
 │   ├── InvalidError     a body says something impossible
 │   ├── ConflictError    it contradicts what is there already
-│   │   └── IllegalMoveError  a state has no such next state
+│   │   ├── IllegalMoveError  a state has no such next state
+│   │   └── StaleError   it was changed since it was read
+│   ├── ForbiddenError   whoever asks may not do it
+│   ├── QuotaError       the organization has used up what it may have
 │   └── NotFoundError    it names something that is not there, or is another tenant's
 ├── ApiError             the platform answered a request with a problem, or not at all
 ├── Overloaded           a queue is full; come again later
@@ -42,7 +45,17 @@ class WireError(PlatformError):
 
 
 class RequestError(PlatformError):
-    """What was asked for cannot be done as it was asked."""
+    """What was asked for cannot be done as it was asked.
+
+    `code` is one of `wire.problems.CODES`; a class has its own, a mistake may have a narrower one.
+    """
+
+    code = "invalid"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
 
 
 class InvalidError(RequestError):
@@ -52,13 +65,37 @@ class InvalidError(RequestError):
 class ConflictError(RequestError):
     """A request contradicts what is there already."""
 
+    code = "conflict"
+
 
 class IllegalMoveError(ConflictError):
     """A thing cannot go from the state in which it is to the one that was asked for."""
 
+    code = "illegal_move"
+
+
+class StaleError(ConflictError):
+    """A thing was changed by somebody else since it was read."""
+
+    code = "stale"
+
+
+class ForbiddenError(RequestError):
+    """Whoever asks may not do this."""
+
+    code = "forbidden"
+
+
+class QuotaError(RequestError):
+    """The organization has used up what it may have."""
+
+    code = "quota_exceeded"
+
 
 class NotFoundError(RequestError):
     """A request names something that is not there, or that belongs to another tenant."""
+
+    code = "not_found"
 
 
 class ApiError(PlatformError):

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from fleetplatform.client import Client
-from fleetplatform.wire.resources import NewAlertRule
+from fleetplatform.wire.resources.alerts import NewAlertRule
 from fleetsim.settings import DeviceTypeSettings, RuleOfOracle
 
 

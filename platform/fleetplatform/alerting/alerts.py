@@ -1,20 +1,19 @@
 """Alerts as people are shown them."""
 
 from typing import Any
-from uuid import UUID
 
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
-from fleetplatform.database.tenancy import transaction
+from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.timeseries.instants import to_us
-from fleetplatform.wire.resources import Alert
+from fleetplatform.wire.resources.alerts import Alert
 
 _queries: Any = load(__file__)
 
 
-async def newest(pool: Pool, organization: UUID, status: str | None, count: int) -> list[Alert]:
+async def newest(pool: Pool, tenant: Tenant, status: str | None, count: int) -> list[Alert]:
     """The newest alerts of an organization, all or those with a status."""
-    async with transaction(pool, organization) as conn:
+    async with transaction(pool, tenant) as conn:
         return [
             Alert(
                 alert_id=row["alert_id"],
@@ -28,6 +27,6 @@ async def newest(pool: Pool, organization: UUID, status: str | None, count: int)
                 resolved_at_us=row["resolved_at"] and to_us(row["resolved_at"]),
             )
             async for row in _queries.alerts(
-                conn, organization_id=organization, alert_status=status, count=count
+                conn, organization_id=tenant.organization, alert_status=status, count=count
             )
         ]

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
 from fleetconf import kinds
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
-from fleetplatform.database.tenancy import transaction
+from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import ConflictError, InvalidError
 from fleetplatform.wire.device_type import SensorType
-from fleetplatform.wire.resources import AlertRule, NewAlertRule
+from fleetplatform.wire.resources.alerts import AlertRule, NewAlertRule
 
 NAME_MAX = 200
 SEVERITIES = ("info", "warning", "critical")
@@ -42,14 +41,14 @@ def check(conditions: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-async def create(pool: Pool, organization: UUID, new: NewAlertRule) -> AlertRule:
+async def create(pool: Pool, tenant: Tenant, new: NewAlertRule) -> AlertRule:
     """Save a rule; raises InvalidError or, for a name that is taken, ConflictError."""
     conditions, sensor_type = _checked(new)
     try:
-        async with transaction(pool, organization) as conn:
+        async with transaction(pool, tenant) as conn:
             rule_id = await _queries.add_rule(
                 conn,
-                organization_id=organization,
+                organization_id=tenant.organization,
                 name=new.name,
                 conditions=conditions,
                 severity=new.severity,
@@ -93,9 +92,9 @@ def _checked(new: NewAlertRule) -> tuple[dict[str, Any], int | None]:
         raise InvalidError(f"sensor_type: {new.sensor_type!r} is not one of {known}") from None
 
 
-async def list_all(pool: Pool, organization: UUID) -> list[AlertRule]:
+async def list_all(pool: Pool, tenant: Tenant) -> list[AlertRule]:
     """The active rules of an organization, in order of name."""
-    async with transaction(pool, organization) as conn:
+    async with transaction(pool, tenant) as conn:
         return [
             AlertRule(
                 rule_id=row["rule_id"],
@@ -106,7 +105,7 @@ async def list_all(pool: Pool, organization: UUID) -> list[AlertRule]:
                 sensor_type=_label(row["sensor_type"]),
                 sensor_id=row["sensor_id"],
             )
-            async for row in _queries.rules(conn, organization_id=organization)
+            async for row in _queries.rules(conn, organization_id=tenant.organization)
         ]
 
 

@@ -1,10 +1,13 @@
-"""Who asks: the operator of the platform, or a program of an organization."""
+"""Who asks, and what they may do: the operator of the platform, or somebody of an organization.
+
+A route that takes the dependency `tenant` is for members: to read one must be a viewer, to change
+something an operator, and a route says `opt={"role": Role.ADMIN}` where that is not enough.
+"""
 
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -13,11 +16,13 @@ from litestar.handlers import BaseRouteHandler
 
 from fleetplatform.database.clock import PlatformClock
 from fleetplatform.database.pool import Pool
+from fleetplatform.database.tenancy import Tenant
 from fleetplatform.registry import organizations
 from fleetplatform.registry.devices import Contact
-from fleetplatform.registry.life_cycle import Actor
+from fleetplatform.registry.organizations import Principal, Role
 
 _SCHEME = "bearer "
+_SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +63,36 @@ async def operator_only(connection: ASGIConnection, _: BaseRouteHandler) -> None
     """A guard: the operator alone may do this."""
     context: Context = connection.app.state.context
     token = token_of(connection)
-    if is_operator(context, token):
-        return
-    if await organizations.find_by_key(context.pool, token) is None:
-        raise NotAuthorizedException("the token is not known")
-    raise PermissionDeniedException("only the operator may do this")
+    if not is_operator(context, token):
+        await _principal(context, token)
+        raise PermissionDeniedException("only the operator may do this")
 
 
-async def operator_or_program(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+async def operator_or_member(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """A guard: anybody who is known may do this."""
     context: Context = connection.app.state.context
     token = token_of(connection)
     if not is_operator(context, token):
-        await _organization(context, token)
+        await _principal(context, token)
 
 
-async def provide_organization(request: Request) -> UUID:  # type: ignore[type-arg]
-    """The organization whose API key came."""
+async def provide_tenant(request: Request) -> Tenant:  # type: ignore[type-arg]
+    """As whom a request works; raises PermissionDeniedException where the role is not enough."""
     context: Context = request.app.state.context
     token = token_of(request)
     if is_operator(context, token):
         raise PermissionDeniedException("use an organization's API key, not the operator's token")
-    return await _organization(context, token)
+    principal = await _principal(context, token)
+    usual = Role.VIEWER if request.method in _SAFE else Role.OPERATOR
+    needed: Role = request.route_handler.opt.get("role", usual)
+    if principal.role < needed:
+        has, must = principal.role.name.lower(), needed.name.lower()
+        raise PermissionDeniedException(f"this takes the role {must}; the token has {has}")
+    return principal.tenant
 
 
-async def provide_actor(request: Request, organization: UUID) -> Actor:  # type: ignore[type-arg]
-    """The API key that came, as the one that changes something."""
-    return Actor(organization, token_of(request))
-
-
-async def _organization(context: Context, token: str) -> UUID:
-    found = await organizations.find_by_key(context.pool, token)
+async def _principal(context: Context, token: str) -> Principal:
+    found = await organizations.find_principal(context.pool, token)
     if found is None:
         raise NotAuthorizedException("the token is not known")
     return found

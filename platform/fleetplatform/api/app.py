@@ -8,21 +8,12 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from fleetconf import kinds
-from fleetplatform.api.access import Context, provide_actor, provide_organization
-from fleetplatform.errors import (
-    ConflictError,
-    IllegalMoveError,
-    InvalidError,
-    NotFoundError,
-    RequestError,
-)
-from fleetplatform.wire.problems import MEDIA_TYPE, Problem
+from fleetplatform.api.access import Context, provide_tenant
+from fleetplatform.api.etag import provide_expected, tag
+from fleetplatform.errors import RequestError
+from fleetplatform.wire.problems import CODES, MEDIA_TYPE, Problem
 
 _log = structlog.get_logger()
-_REFUSALS = {
-    InvalidError: ("invalid", 422), ConflictError: ("conflict", 409),
-    IllegalMoveError: ("illegal_move", 409), NotFoundError: ("not_found", 404),
-}  # fmt: skip
 _CODES = {
     400: ("invalid", 422), 401: ("unauthorized", 401), 403: ("forbidden", 403),
     404: ("not_found", 404), 405: ("method_not_allowed", 405), 413: ("body_too_large", 413),
@@ -39,14 +30,15 @@ def make_app(context: Context, body_size_max: int) -> Litestar:
         route_handlers=[h for module in resources.values() for h in module.handlers],
         dependencies={
             "context": Provide(lambda: context, sync_to_thread=False),
-            "organization": Provide(provide_organization),
-            "actor": Provide(provide_actor),
+            "tenant": Provide(provide_tenant),
+            "expected": Provide(provide_expected),
         },
         exception_handlers={
             RequestError: _refuse,
             HTTPException: _refuse_http,
             Exception: _fail,
         },
+        after_request=tag,
         state=State({"context": context}),
         request_max_body_size=body_size_max,
         openapi_config=None,
@@ -62,8 +54,8 @@ def _reply(problem: Problem, headers: dict[str, str] | None = None) -> Response[
 
 def _refuse(_: Request, error: RequestError) -> Response[bytes]:  # type: ignore[type-arg]
     """What the rooms below refuse."""
-    code, status = _REFUSALS[type(error)]
-    return _reply(Problem(code, "The request cannot be done", status, detail=str(error)))
+    status = CODES[error.code].status
+    return _reply(Problem(error.code, "The request cannot be done", status, detail=str(error)))
 
 
 def _refuse_http(_: Request, error: HTTPException) -> Response[bytes]:  # type: ignore[type-arg]

@@ -1,8 +1,10 @@
--- name: enter_tenant(tenant)^
+-- name: enter_tenant(organization, actor, device_groups)^
 -- The tenant's context until the end of the transaction.
 select
-    set_config('app.organization_id', :tenant::uuid::text, true),
-    set_config('app.organization_ids', iot.visible_organizations(:tenant::uuid), true);
+    set_config('app.organization_id', :organization::uuid::text, true),
+    set_config('app.organization_ids', iot.visible_organizations(:organization::uuid), true),
+    set_config('app.actor', :actor::text, true),
+    set_config('app.device_groups', :device_groups::text, true);
 
 -- name: read_clock()^
 -- The law of the clock.

@@ -30,7 +30,7 @@ from fleetplatform.wire.readings import (
     decode_arrow,
     decode_json,
 )
-from fleetplatform.wire.resources import Receipt
+from fleetplatform.wire.resources.receipts import Receipt
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -21,7 +21,7 @@ from fleetplatform.ingest.submission import Arrivals, Submission, gather
 from fleetplatform.registry.directory import Directory
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.wire.problems import DETAILS, Rejection
-from fleetplatform.wire.resources import Receipt, RejectedReading
+from fleetplatform.wire.resources.receipts import Receipt, RejectedReading
 
 REJECTED_LISTED_MAX = 100
 RECOVERY_PAUSE_S = 0.2

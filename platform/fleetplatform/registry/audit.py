@@ -5,16 +5,16 @@ from uuid import UUID
 
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
-from fleetplatform.database.tenancy import transaction
+from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.timeseries.instants import to_us
-from fleetplatform.wire.resources import AuditEntry
+from fleetplatform.wire.resources.audit import AuditEntry
 
 _queries: Any = load(__file__)
 
 
-async def of(pool: Pool, organization: UUID, subject: UUID, count: int) -> list[AuditEntry]:
+async def of(pool: Pool, tenant: Tenant, subject: UUID, count: int) -> list[AuditEntry]:
     """What was done to one thing of the organization, newest first, `count` entries at most."""
-    async with transaction(pool, organization) as conn:
+    async with transaction(pool, tenant) as conn:
         return [
             AuditEntry(
                 audit_id=row["audit_id"],
@@ -29,6 +29,6 @@ async def of(pool: Pool, organization: UUID, subject: UUID, count: int) -> list[
                 recorded_at_us=to_us(row["recorded_at"]),
             )
             async for row in _queries.audit_of(
-                conn, organization_id=organization, subject_id=subject, count=count
+                conn, organization_id=tenant.organization, subject_id=subject, count=count
             )
         ]

@@ -12,7 +12,7 @@ from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import transaction
 from fleetplatform.errors import ConflictError, InvalidError, NotFoundError
 from fleetplatform.wire.device_type import DeviceTypeSpecification, SensorSpecification
-from fleetplatform.wire.resources import DeviceType
+from fleetplatform.wire.resources.device_types import DeviceType
 from fleetplatform.wire.specification import mistakes
 
 MISTAKES_MAX = 20

@@ -12,12 +12,12 @@ import asyncpg
 
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
-from fleetplatform.database.tenancy import transaction
+from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import ConflictError, InvalidError, NotFoundError
 from fleetplatform.registry import credentials, device_types, sensors
 from fleetplatform.registry.device_types import KnownType
 from fleetplatform.timeseries.instants import to_us
-from fleetplatform.wire.resources import Device, EnrolledDevice, EnrolledDevices, NewDevice
+from fleetplatform.wire.resources.devices import Device, EnrolledDevice, EnrolledDevices, NewDevice
 
 SERIAL_MAX = 200
 LISTED_MAX = 5
@@ -44,7 +44,7 @@ class _Plan:
     sensor_ids: list[list[UUID]]
 
 
-async def enrol(pool: Pool, organization: UUID, new: Sequence[NewDevice]) -> EnrolledDevices:
+async def enrol(pool: Pool, tenant: Tenant, new: Sequence[NewDevice]) -> EnrolledDevices:
     """Enrol all of the devices with their sensors, calibrations and tokens, or none.
 
     Raises InvalidError for an unknown device type, version, hardware revision, gateway or sensor,
@@ -52,11 +52,11 @@ async def enrol(pool: Pool, organization: UUID, new: Sequence[NewDevice]) -> Enr
     """
     _check_serials(new)
     try:
-        async with transaction(pool, organization) as conn:
-            plan = await _plan(conn, organization, new)
+        async with transaction(pool, tenant) as conn:
+            plan = await _plan(conn, tenant.organization, new)
             await _queries.add_devices(
                 conn,
-                organization_id=organization,
+                organization_id=tenant.organization,
                 device_ids=plan.device_ids,
                 types=[one.device_type_id for one in plan.types],
                 versions=[one.version for one in plan.types],
@@ -64,11 +64,12 @@ async def enrol(pool: Pool, organization: UUID, new: Sequence[NewDevice]) -> Enr
                 serials=[one.serial_number for one in new],
                 gateways=plan.gateways,
             )
-            await sensors.add(conn, organization, plan.device_ids, plan.types, plan.sensor_ids)
-            await sensors.calibrate(conn, organization, new, plan.types, plan.sensor_ids)
+            owner = tenant.organization
+            await sensors.add(conn, owner, plan.device_ids, plan.types, plan.sensor_ids)
+            await sensors.calibrate(conn, owner, new, plan.types, plan.sensor_ids)
             speakers = zip(plan.device_ids, plan.gateways, strict=True)
             tokens = await credentials.add(
-                conn, organization, [one for one, gateway in speakers if gateway is None]
+                conn, owner, [one for one, gateway in speakers if gateway is None]
             )
     except asyncpg.UniqueViolationError:
         raise ConflictError("a serial number was enrolled by somebody else meanwhile") from None
@@ -152,21 +153,23 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names[:LISTED_MAX]) + more
 
 
-async def find(pool: Pool, organization: UUID, serial: str, contact: Contact) -> list[Device]:
+async def find(pool: Pool, tenant: Tenant, serial: str, contact: Contact) -> list[Device]:
     """The organization's device with a serial number, if there is one."""
-    async with transaction(pool, organization) as conn:
+    async with transaction(pool, tenant) as conn:
         return [
             view(row, contact)
             async for row in _queries.find_serials(
-                conn, organization_id=organization, serials=[serial]
+                conn, organization_id=tenant.organization, serials=[serial]
             )
         ]
 
 
-async def read(pool: Pool, organization: UUID, device: UUID, contact: Contact) -> Device:
+async def read(pool: Pool, tenant: Tenant, device: UUID, contact: Contact) -> Device:
     """One device of the organization; raises NotFoundError for any other."""
-    async with transaction(pool, organization) as conn:
-        row = await _queries.find_device(conn, organization_id=organization, device_id=device)
+    async with transaction(pool, tenant) as conn:
+        row = await _queries.find_device(
+            conn, organization_id=tenant.organization, device_id=device
+        )
     if row is None:
         raise NotFoundError("the organization has no such device")
     return view(row, contact)

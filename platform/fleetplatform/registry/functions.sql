@@ -1,13 +1,34 @@
-create or replace function iot.find_api_key(sha256 bytea) returns uuid
+create or replace function iot.find_principal(
+    sha256 bytea,
+    out organization_id uuid, out role text, out actor text, out device_groups uuid[]
+) returns setof record
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select organization_id from iot.api_keys where token_sha256 = sha256 and revoked_at is null;
+    select
+        k.organization_id,
+        case
+            when u.role = 'viewer' or k.role = 'viewer' then 'viewer'
+            when u.role = 'operator' or k.role = 'operator' then 'operator'
+            else 'admin'
+        end,
+        case when u.user_id is null then 'api_key:' || k.api_key_id else 'user:' || u.user_id end,
+        case when not u.sees_all then array(
+            select distinct s.group_id
+            from iot.user_group_members as m
+            join iot.device_group_shares as s using (organization_id, user_group_id)
+            where m.organization_id = u.organization_id and m.user_id = u.user_id
+        ) end
+    from iot.api_keys as k
+    left join iot.users as u using (organization_id, user_id)
+    where k.token_sha256 = sha256 and k.revoked_at is null and u.deactivated_at is null;
 end;
-comment on function iot.find_api_key(bytea) is
-    'The organization of an API key by its SHA-256; null for a key that is unknown or revoked.';
-revoke execute on function iot.find_api_key(bytea) from public;
-grant execute on function iot.find_api_key(bytea) to iot_api;
+comment on function iot.find_principal(bytea) is
+    'Who shows a token, by its SHA-256: the organization, the role, the actor of the audit log and'
+    ' the groups of devices they are limited to (null: none); no row for a token that is unknown or'
+    ' no longer good.';
+revoke execute on function iot.find_principal(bytea) from public;
+grant execute on function iot.find_principal(bytea) to iot_api;
 
 create or replace function iot_private.record_device_move() returns trigger
 language plpgsql security definer

@@ -4,7 +4,6 @@ The database refuses every other move and records those that are made; here a re
 sentence. A decommissioned device stays so, and its data are kept.
 """
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +11,10 @@ import asyncpg
 
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
-from fleetplatform.database.tenancy import transaction
+from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import IllegalMoveError, InvalidError, NotFoundError
 from fleetplatform.registry.devices import Contact, view
-from fleetplatform.registry.tokens import digest
-from fleetplatform.wire.resources import Device, NewStatus
+from fleetplatform.wire.resources.devices import Device, NewStatus
 
 REASON_MAX = 500
 
@@ -24,15 +22,9 @@ _LIFE_CYCLE = "devices_life_cycle"
 _queries: Any = load(__file__)
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who changes something: an organization, and the API key that its program showed."""
-
-    organization: UUID
-    api_key: str
-
-
-async def move(pool: Pool, actor: Actor, device: UUID, new: NewStatus, contact: Contact) -> Device:
+async def move(
+    pool: Pool, tenant: Tenant, device: UUID, new: NewStatus, contact: Contact
+) -> Device:
     """Move a device on and record who did it and why, in one transaction.
 
     Raises InvalidError for a reason that cannot be kept, NotFoundError for a device that the
@@ -41,11 +33,11 @@ async def move(pool: Pool, actor: Actor, device: UUID, new: NewStatus, contact: 
     if not 1 <= len(new.reason) <= REASON_MAX or "\0" in new.reason:
         raise InvalidError(f"reason: say why in 1 to {REASON_MAX} characters")
     try:
-        async with transaction(pool, actor.organization) as conn:
-            await _queries.act_as(conn, key_sha256=digest(actor.api_key), reason=new.reason)
+        async with transaction(pool, tenant) as conn:
+            await _queries.give_reason(conn, reason=new.reason)
             row = await _queries.move_device(
                 conn,
-                organization_id=actor.organization,
+                organization_id=tenant.organization,
                 device_id=device,
                 device_status=new.status,
             )

@@ -1,18 +1,38 @@
 """Tenants and the keys of their programs."""
 
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
-from fleetplatform.database.tenancy import transaction
+from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import NotFoundError
 from fleetplatform.registry.tokens import digest, new_token
-from fleetplatform.wire.resources import NewOrganization, Organization
+from fleetplatform.wire.resources.organizations import NewOrganization, Organization
+
+OPERATOR = "operator"
+"""The actor for what the platform's operator does."""
 
 _queries: Any = load(__file__)
+
+
+class Role(IntEnum):
+    """What somebody may do in an organization; each may all that those before it may."""
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who showed a token: as whom their transactions work, and what they may do."""
+
+    tenant: Tenant
+    role: Role
 
 
 async def create(pool: Pool, new: NewOrganization) -> Organization:
@@ -21,7 +41,7 @@ async def create(pool: Pool, new: NewOrganization) -> Organization:
         (organization_id,) = await _queries.new_ids(conn, count=1)
     token, token_sha256 = new_token()
     try:
-        async with transaction(pool, organization_id) as conn:
+        async with transaction(pool, Tenant(organization_id, OPERATOR)) as conn:
             await _queries.add_organization(
                 conn, organization_id=organization_id, parent_id=new.parent_id, name=new.name
             )
@@ -33,8 +53,12 @@ async def create(pool: Pool, new: NewOrganization) -> Organization:
     return Organization(organization_id=organization_id, name=new.name, api_key=token)
 
 
-async def find_by_key(pool: Pool, api_key: str) -> UUID | None:
-    """The organization that an API key belongs to."""
+async def find_principal(pool: Pool, token: str) -> Principal | None:
+    """Who a token belongs to; None for one that is unknown or no longer good."""
     async with pool.acquire() as conn:
-        found: UUID | None = await _queries.find_api_key(conn, sha256=digest(api_key))
-    return found
+        row = await _queries.find_principal(conn, sha256=digest(token))
+    if row is None:
+        return None
+    groups = None if row["device_groups"] is None else tuple(row["device_groups"])
+    tenant = Tenant(row["organization_id"], row["actor"], groups)
+    return Principal(tenant, Role[row["role"].upper()])

@@ -11,7 +11,7 @@ from fleetplatform.errors import InvalidError
 from fleetplatform.registry.device_types import KnownType
 from fleetplatform.timeseries.instants import to_datetime
 from fleetplatform.wire.device_type import SensorSpecification, SensorType
-from fleetplatform.wire.resources import NewCalibration, NewDevice
+from fleetplatform.wire.resources.devices import NewCalibration, NewDevice
 
 _queries: Any = load(__file__)
 

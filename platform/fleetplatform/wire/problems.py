@@ -1,10 +1,46 @@
 """Problem documents (RFC 9457) and the codes a reading is rejected with."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
 MEDIA_TYPE = "application/problem+json"
+
+
+class Code(NamedTuple):
+    """What a code of a problem document means; docs/errors.md lists them."""
+
+    status: int
+    meaning: str
+
+
+CODES: Mapping[str, Code] = MappingProxyType(
+    {
+        "body_too_large": Code(413, "The body is larger than the platform takes; send less."),
+        "conflict": Code(409, "It contradicts what is there already, such as a name taken."),
+        "device_inactive": Code(403, "The device is suspended, decommissioned or not active yet."),
+        "forbidden": Code(403, "The token is good, but whoever shows it may not do this."),
+        "illegal_move": Code(409, "A state has no such next state."),
+        "internal": Code(500, "The platform made a mistake; its log says more."),
+        "invalid": Code(422, "The body or a parameter says something impossible."),
+        "invalid_cursor": Code(422, "The cursor is not one that this list gave."),
+        "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
+        "invalid_sort": Code(422, "The list cannot be sorted so."),
+        "method_not_allowed": Code(405, "The route exists, but not with this method."),
+        "not_found": Code(404, "It is not there, or belongs to somebody else."),
+        "overloaded": Code(429, "Too many readings wait already; come again after Retry-After."),
+        "quota_exceeded": Code(403, "The organization has used up what it may have."),
+        "refused": Code(400, "The request is refused; the detail says why."),
+        "stale": Code(412, "It was changed since it was read: read it again."),
+        "unauthorized": Code(401, "There is no token, or none that is known."),
+        "unreadable_body": Code(422, "The body cannot be read at all."),
+        "unsupported_media": Code(415, "This media type or encoding is not taken."),
+        "unavailable": Code(503, "The platform cannot answer now; try again later."),
+    }
+)
 
 
 class Rejection(IntEnum):

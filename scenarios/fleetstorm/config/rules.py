@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from fleetconf.place import nearest, show
-from fleetplatform.wire.resources import NewAlertRule
+from fleetplatform.wire.resources.alerts import NewAlertRule
 from fleetsim.oracle.conditions import MEANINGS
 
 SEVERITIES = ("info", "warning", "critical")

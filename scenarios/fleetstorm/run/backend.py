@@ -16,7 +16,7 @@ from fleetplatform.admin import (
 )
 from fleetplatform.client import ApiError, Client
 from fleetplatform.settings import PlatformSettings, ProcessSettings, encode_process_settings
-from fleetplatform.wire.resources import Clock
+from fleetplatform.wire.resources.clock import Clock
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.errors import InfrastructureError, UsageError
 from fleetstorm.stack.ports import check_port_free, pick_free_port

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fleetplatform.client import Client
 from fleetplatform.wire.clock import ClockLaw, wall_now_us
-from fleetplatform.wire.resources import Clock
+from fleetplatform.wire.resources.clock import Clock
 from fleetsim.settings import FleetPlan
 from fleetstorm.config.compose import Composed
 from fleetstorm.errors import UsageError

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetplatform.wire.device_type import SensorSpecification, SensorType
-from fleetplatform.wire.resources import NewCalibration, NewDevice
+from fleetplatform.wire.resources.devices import NewCalibration, NewDevice
 from fleetsim.devices.mix import type_names, types_of, types_of_fleet
 from fleetsim.draws import Purpose, normal
 from fleetsim.errors import PlanError

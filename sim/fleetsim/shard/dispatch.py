@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fleetplatform.wire.clock import wall_now_us
-from fleetplatform.wire.resources import Receipt
+from fleetplatform.wire.resources.receipts import Receipt
 from fleetsim.devices.buffer import Buffer
 from fleetsim.transport.kinds import Transport
 from fleetsim.transport.outcome import REJECTIONS_LISTED_MAX, Again, Outcome, Refused, Taken

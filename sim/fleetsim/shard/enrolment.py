@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from fleetplatform.wire.problems import Problem
 from fleetplatform.wire.readings import JSON_MEDIA_TYPE
-from fleetplatform.wire.resources import EnrolledDevice, EnrolledDevices, NewDevice, NewDevices
+from fleetplatform.wire.resources.devices import (
+    EnrolledDevice,
+    EnrolledDevices,
+    NewDevice,
+    NewDevices,
+)
 from fleetsim.devices.population import Population
 from fleetsim.errors import EnrolError
 from fleetsim.settings import FleetPlan

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetplatform.wire.resources import Receipt
+from fleetplatform.wire.resources.receipts import Receipt
 from fleetsim.shard.dispatch import Settled
 from fleetsim.transport.outcome import Refused, Taken
 from fleetsim.transport.report import Piece, count

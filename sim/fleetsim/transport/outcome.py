@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fleetplatform.wire.resources import Receipt
+from fleetplatform.wire.resources.receipts import Receipt
 from fleetsim.transport.response import NO_ANSWER, Reply
 
 REJECTIONS_LISTED_MAX = 100

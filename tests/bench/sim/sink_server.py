@@ -7,7 +7,8 @@ import msgspec
 import pyarrow as pa
 import uvloop
 
-from fleetplatform.wire.resources import EnrolledDevice, EnrolledDevices, NewDevices, Receipt
+from fleetplatform.wire.resources.devices import EnrolledDevice, EnrolledDevices, NewDevices
+from fleetplatform.wire.resources.receipts import Receipt
 
 
 class Sink(asyncio.Protocol):

@@ -26,7 +26,7 @@ from fleetplatform.database.pool import Pool, open_pool
 from fleetplatform.settings import PlatformSettings, ProcessSettings, encode_process_settings
 from fleetplatform.wire.device_type import DeviceTypeSpecification
 from fleetplatform.wire.readings import ARROW_MEDIA_TYPE, JSON_MEDIA_TYPE
-from fleetplatform.wire.resources import EnrolledDevice, NewDevice, NewDevices
+from fleetplatform.wire.resources.devices import EnrolledDevice, NewDevice, NewDevices
 from fleetstorm.stack.ports import pick_free_port
 from fleetstorm.stack.postgres import PostgresServer
 

@@ -15,13 +15,8 @@ import fleetconf
 from fleetconf import kinds
 from fleetconf.convert import convert
 from fleetplatform.wire.readings import ARROW_MEDIA_TYPE, decode_arrow, decode_json
-from fleetplatform.wire.resources import (
-    EnrolledDevice,
-    EnrolledDevices,
-    NewDevices,
-    Receipt,
-    RejectedReading,
-)
+from fleetplatform.wire.resources.devices import EnrolledDevice, EnrolledDevices, NewDevices
+from fleetplatform.wire.resources.receipts import Receipt, RejectedReading
 from fleetsim.load.profiles import steady
 from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
 

@@ -4,17 +4,17 @@ import math
 
 from litestar import get, put
 
-from fleetplatform.api.access import Context, operator_only, operator_or_program
+from fleetplatform.api.access import Context, operator_only, operator_or_member
 from fleetplatform.database import clock
 from fleetplatform.errors import ConflictError, DatabaseError, InvalidError
 from fleetplatform.wire.clock import ClockLaw
-from fleetplatform.wire.resources import Clock
+from fleetplatform.wire.resources.clock import Clock
 
 LATEST_US = 221_845_392_000_000_000
 """Year 9000: later times cannot be written by everything that has to write them."""
 
 
-@get("/v1/clock", guards=[operator_or_program])
+@get("/v1/clock", guards=[operator_or_member])
 async def read_clock(context: Context) -> Clock:
     """The law of virtual time, and whether it may be changed."""
     async with context.pool.acquire() as conn:

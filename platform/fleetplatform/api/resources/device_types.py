@@ -2,11 +2,11 @@
 
 from litestar import get, put
 
-from fleetplatform.api.access import Context, operator_only, operator_or_program
+from fleetplatform.api.access import Context, operator_only, operator_or_member
 from fleetplatform.errors import InvalidError
 from fleetplatform.registry import device_types
 from fleetplatform.wire.device_type import DeviceTypeSpecification
-from fleetplatform.wire.resources import DeviceType, DeviceTypes
+from fleetplatform.wire.resources.device_types import DeviceType, DeviceTypes
 
 
 @put("/v1/device-types/{name:str}", guards=[operator_only])
@@ -17,13 +17,13 @@ async def put_device_type(name: str, data: DeviceTypeSpecification, context: Con
     return await device_types.put(context.pool, data)
 
 
-@get("/v1/device-types", guards=[operator_or_program])
+@get("/v1/device-types", guards=[operator_or_member])
 async def list_device_types(context: Context) -> DeviceTypes:
     """Every device type as it was put last, in order of name."""
     return DeviceTypes(device_types=tuple(await device_types.listed(context.pool)))
 
 
-@get("/v1/device-types/{name:str}", guards=[operator_or_program])
+@get("/v1/device-types/{name:str}", guards=[operator_or_member])
 async def read_device_type(name: str, context: Context, version: str | None = None) -> DeviceType:
     """One version of a device type, the one that was put last by default."""
     return await device_types.read(context.pool, name, version)

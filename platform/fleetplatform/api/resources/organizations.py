@@ -4,7 +4,7 @@ from litestar import post
 
 from fleetplatform.api.access import Context, operator_only
 from fleetplatform.registry import organizations
-from fleetplatform.wire.resources import NewOrganization, Organization
+from fleetplatform.wire.resources.organizations import NewOrganization, Organization
 
 
 @post("/v1/organizations", guards=[operator_only])

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from fleetconf.units import Duration
-from fleetplatform.wire.resources import Receipt
+from fleetplatform.wire.resources.receipts import Receipt
 from fleetsim.settings import Settings as BaseSettings
 from fleetsim.transport.kinds import Identities
 from fleetsim.transport.kinds.http_arrow import encode

@@ -7,7 +7,8 @@ import pytest
 
 from fleetplatform.client import Client
 from fleetplatform.wire.clock import wall_now_us
-from fleetplatform.wire.resources import NewAlertRule, NewDevice
+from fleetplatform.wire.resources.alerts import NewAlertRule
+from fleetplatform.wire.resources.devices import NewDevice
 
 THERMOMETER = NewDevice(serial_number="t1", device_type="thermometer")
 CLIMATE = NewDevice(serial_number="c1", device_type="climate_v2")

@@ -10,7 +10,7 @@ import pytest
 
 from fleetplatform.client import ApiError, Client
 from fleetplatform.wire.clock import ClockLaw, wall_now_us
-from fleetplatform.wire.resources import DeviceStatus, NewDevice
+from fleetplatform.wire.resources.devices import DeviceStatus, NewDevice
 
 THERMOMETER = NewDevice(serial_number="t1", device_type="thermometer")
 BEHIND_A_GATEWAY = (

@@ -8,7 +8,8 @@ import pytest
 
 from fleetplatform.client import ApiError, Client
 from fleetplatform.wire.clock import REAL_TIME, ClockLaw, wall_now_us
-from fleetplatform.wire.resources import NewAlertRule, NewCalibration, NewDevice, NewDevices
+from fleetplatform.wire.resources.alerts import NewAlertRule
+from fleetplatform.wire.resources.devices import NewCalibration, NewDevice, NewDevices
 
 THERMOMETER = NewDevice(serial_number="t1", device_type="thermometer")
 

@@ -280,18 +280,39 @@ async def test_ingest_may_do_what_it_must_and_no_more(
     assert columns == ["iot.devices.last_seen_at UPDATE"]
 
 
-async def test_nobody_may_delete_or_truncate(owner: asyncpg.Connection) -> None:
-    rows = await _names(
-        owner,
+MAY_DELETE = {
+    "iot_api device_group_members", "iot_api device_group_shares", "iot_api device_groups",
+    "iot_api user_group_members", "iot_api user_groups",
+}  # fmt: skip
+"""Ties and groups may go; what happened, and who exists, stays."""
+
+
+async def test_nobody_may_truncate_and_only_ties_may_be_deleted(owner: asyncpg.Connection) -> None:
+    rows = await owner.fetch(
         """
-        select a.grantee::regrole || ' ' || c.relname
+        select a.grantee::regrole || ' ' || c.relname as what, a.privilege_type as may
         from pg_class as c, aclexplode(c.relacl) as a
         where a.privilege_type in ('DELETE', 'TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')
           and a.grantee <> c.relowner and c.relnamespace::regnamespace::text = any ($1)
         """,
         OURS,
     )
-    assert rows == []
+    assert {row["may"] for row in rows} <= {"DELETE"}
+    assert {row["what"] for row in rows} == MAY_DELETE
+
+
+LIMITED = {"devices", "sensors", "alerts"}
+"""Tables of which people who are limited to groups of devices see a part."""
+
+
+async def test_tables_of_devices_are_limited_to_shared_groups(owner: asyncpg.Connection) -> None:
+    rows = await owner.fetch(
+        "select tablename, permissive, roles, cmd from pg_policies"
+        " where schemaname = 'iot' and policyname = 'shared_groups'"
+    )
+    assert {row["tablename"] for row in rows} == LIMITED
+    shapes = {(row["permissive"], tuple(row["roles"]), row["cmd"]) for row in rows}
+    assert shapes == {("RESTRICTIVE", ("iot_api",), "ALL")}
 
 
 @pytest.mark.parametrize(

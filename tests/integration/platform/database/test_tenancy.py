@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from fleetplatform.database.pool import Pool
-from fleetplatform.database.tenancy import transaction
+from fleetplatform.database.tenancy import Tenant, transaction
 
 OpenPool = Callable[[str], Awaitable[Pool]]
 
@@ -73,7 +73,7 @@ async def _visible(conn: asyncpg.Connection, table: str) -> set[UUID]:
 async def test_a_tenant_sees_itself_and_what_is_below(
     fleet: UUID, pool_as: OpenPool, tenant: UUID | None, expected: set[UUID], table: str
 ) -> None:
-    async with transaction(await pool_as("iot_api"), tenant) as conn:
+    async with transaction(await pool_as("iot_api"), Tenant(tenant)) as conn:
         assert await _visible(conn, table) == expected
 
 
@@ -81,10 +81,10 @@ async def test_the_next_borrower_of_a_connection_is_no_tenant(
     fleet: UUID, pool_as: OpenPool
 ) -> None:
     pool = await pool_as("iot_api")
-    async with transaction(pool, PARENT) as conn:
+    async with transaction(pool, Tenant(PARENT)) as conn:
         assert len(await _visible(conn, "devices")) == 3
     assert await pool.fetch("select 1 from iot.devices") == []
-    async with transaction(pool, STRANGER) as conn:
+    async with transaction(pool, Tenant(STRANGER)) as conn:
         assert await _visible(conn, "devices") == {STRANGER}
 
 
@@ -93,13 +93,13 @@ async def test_a_tenant_adds_no_rows_but_its_own(
     fleet: UUID, pool_as: OpenPool, other: UUID
 ) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
-        async with transaction(await pool_as("iot_api"), PARENT) as conn:
+        async with transaction(await pool_as("iot_api"), Tenant(PARENT)) as conn:
             await _add_device(conn, other, fleet, gateway=other)
 
 
 async def test_a_tenant_changes_no_row_that_it_only_sees(fleet: UUID, pool_as: OpenPool) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
-        async with transaction(await pool_as("iot_api"), PARENT) as conn:
+        async with transaction(await pool_as("iot_api"), Tenant(PARENT)) as conn:
             await conn.execute(
                 "update iot.devices set device_status = 'active' where organization_id = $1", CHILD
             )
@@ -108,7 +108,7 @@ async def test_a_tenant_changes_no_row_that_it_only_sees(fleet: UUID, pool_as: O
 async def test_a_row_of_a_stranger_is_not_there_to_be_changed(
     fleet: UUID, pool_as: OpenPool
 ) -> None:
-    async with transaction(await pool_as("iot_api"), PARENT) as conn:
+    async with transaction(await pool_as("iot_api"), Tenant(PARENT)) as conn:
         changed = await conn.execute(
             "update iot.devices set device_status = 'active' where organization_id = $1", STRANGER
         )
@@ -120,13 +120,13 @@ async def test_a_reference_does_not_reach_another_tenant(
 ) -> None:
     """A foreign key looks past row security; with the tenant in it, it finds nothing."""
     with pytest.raises(asyncpg.ForeignKeyViolationError):
-        async with transaction(await pool_as("iot_api"), PARENT) as conn:
+        async with transaction(await pool_as("iot_api"), Tenant(PARENT)) as conn:
             await _add_device(conn, PARENT, fleet, gateway=STRANGER)
 
 
 async def test_a_new_organization_is_made_as_itself(fleet: UUID, pool_as: OpenPool) -> None:
     new = UUID("0199aaaa-0000-7000-8000-00000000000f")
-    async with transaction(await pool_as("iot_api"), new) as conn:
+    async with transaction(await pool_as("iot_api"), Tenant(new)) as conn:
         await conn.execute(
             "insert into iot.organizations (organization_id, name) values ($1, 'new')", new
         )
@@ -140,7 +140,7 @@ async def test_the_workers_jobs_see_all_tenants(fleet: UUID, pool_as: OpenPool) 
 
 async def test_the_index_serves_a_tenants_question(fleet: UUID, pool_as: OpenPool) -> None:
     """The policy is one look at a setting, not one for each row."""
-    async with transaction(await pool_as("iot_api"), PARENT) as conn:
+    async with transaction(await pool_as("iot_api"), Tenant(PARENT)) as conn:
         await conn.execute("set local enable_seqscan = off")
         plan = await conn.fetch("explain (costs off) select * from iot.devices")
     text = "\n".join(row[0] for row in plan)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fleetplatform.wire.clock import wall_now_us
 from fleetplatform.wire.readings import encode_arrow, encode_json
-from fleetplatform.wire.resources import NewDevice
+from fleetplatform.wire.resources.devices import NewDevice
 
 SENSORS = 50
 VALUES = st.lists(

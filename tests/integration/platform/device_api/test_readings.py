@@ -14,7 +14,7 @@ import zstandard
 
 from fleetplatform.wire.clock import wall_now_us
 from fleetplatform.wire.readings import ARROW_SCHEMA, encode_arrow
-from fleetplatform.wire.resources import NewCalibration, NewDevice
+from fleetplatform.wire.resources.devices import NewCalibration, NewDevice
 
 THERMOMETER = NewDevice(serial_number="t1", device_type="thermometer")
 DAY_US = 86_400_000_000

@@ -11,7 +11,7 @@ import zstandard
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.wire.clock import wall_now_us
 from fleetplatform.wire.readings import ARROW_MEDIA_TYPE, ARROW_SCHEMA
-from fleetplatform.wire.resources import NewDevice
+from fleetplatform.wire.resources.devices import NewDevice
 
 THERMOMETER = NewDevice(serial_number="t1", device_type="thermometer")
 

@@ -11,7 +11,8 @@ import pytest
 from fleetplatform.client import ApiError, Client
 from fleetplatform.wire.clock import wall_now_us
 from fleetplatform.wire.readings import ARROW_MEDIA_TYPE, encode_arrow
-from fleetplatform.wire.resources import NewAlertRule, NewDevice
+from fleetplatform.wire.resources.alerts import NewAlertRule
+from fleetplatform.wire.resources.devices import NewDevice
 from fleetsim.transport.http import HttpClient, head, request
 from fleetstorm.stack.postgres import start_postgres
 from fleetstorm.stack.supervisor import Supervisor

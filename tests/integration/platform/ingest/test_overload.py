@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from fleetplatform.wire.clock import wall_now_us
-from fleetplatform.wire.resources import NewDevice
+from fleetplatform.wire.resources.devices import NewDevice
 from fleetsim.transport.http import HttpClient, head, request
 
 DEVICE = NewDevice(serial_number="t1", device_type="thermometer")

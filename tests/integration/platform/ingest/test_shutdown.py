@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from fleetplatform.wire.clock import wall_now_us
-from fleetplatform.wire.resources import NewDevice
+from fleetplatform.wire.resources.devices import NewDevice
 from fleetsim.transport.http import HttpClient, head, request
 
 LANES = 32

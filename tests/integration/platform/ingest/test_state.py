@@ -7,7 +7,7 @@ import pytest
 
 from fleetplatform.wire.clock import ClockLaw, wall_now_us
 from fleetplatform.wire.readings import encode_arrow
-from fleetplatform.wire.resources import NewDevice
+from fleetplatform.wire.resources.devices import NewDevice
 
 HOUR_US = 3_600_000_000
 START_US = 1_780_272_000_000_000

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from fleetplatform.client import ApiError, Client
 from fleetplatform.database.pool import Pool
+from fleetplatform.database.tenancy import Tenant
 from fleetplatform.registry import device_types, devices, organizations
 from fleetplatform.wire.device_type import DeviceTypeSpecification
-from fleetplatform.wire.resources import NewDevice, NewDevices, NewOrganization
+from fleetplatform.wire.resources.devices import NewDevice, NewDevices
+from fleetplatform.wire.resources.organizations import NewOrganization
 
 replace = msgspec.structs.replace
 ALL = ("air_quality_node", "cold_chain_tracker", "climate_v2", "power_meter")
@@ -192,6 +194,6 @@ async def test_each_device_of_a_mixed_request_has_the_sensors_of_its_version(api
         )
         for n in range(200)
     ]
-    made = await devices.enrol(api, tenant.organization_id, new)
+    made = await devices.enrol(api, Tenant(tenant.organization_id), new)
     counts = [len(one.sensor_ids) for one in made.devices]
     assert counts == [len(versions[n % 20].sensors) for n in range(200)]

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from fleetplatform.database.pool import Pool
+from fleetplatform.database.tenancy import Tenant
 from fleetplatform.registry import device_types, devices, organizations
 from fleetplatform.registry.directory import Directory
 from fleetplatform.registry.freshness import PAUSE_S, Freshness
 from fleetplatform.registry.identifiers import halves_of
-from fleetplatform.wire.resources import NewCalibration, NewDevice, NewOrganization
+from fleetplatform.wire.resources.devices import NewCalibration, NewDevice
+from fleetplatform.wire.resources.organizations import NewOrganization
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ async def test_what_is_enrolled_is_found(registry):
     calibration = NewCalibration(sensor="temperature", multiplier=2, offset=3)
     enrolled = await devices.enrol(
         api,
-        organization.organization_id,
+        Tenant(organization.organization_id),
         [
             device("d1", "climate_v2", gateway="g"),
             device("g", "gateway"),
@@ -69,7 +71,7 @@ async def test_what_is_enrolled_is_found(registry):
 async def test_indexes_stay_and_old_arrays_are_left_alone(registry, owner):
     api, ingest, organization = registry
     directory = Directory()
-    tenant = organization.organization_id
+    tenant = Tenant(organization.organization_id)
     first = await devices.enrol(api, tenant, [device("a"), device("b")])
     await directory.refresh(ingest)
     ids = [one.sensor_ids[0] for one in first.devices]
@@ -94,7 +96,8 @@ async def test_a_refresh_sees_each_change_in_the_order_of_commits(registry):
 
     async def enrol(worker: int) -> None:
         for n in range(10):
-            await devices.enrol(api, organization.organization_id, [device(f"w{worker}-{n}")])
+            tenant = Tenant(organization.organization_id)
+            await devices.enrol(api, tenant, [device(f"w{worker}-{n}")])
 
     async def refresh() -> None:
         while not done.is_set():
@@ -146,7 +149,7 @@ async def test_a_notification_brings_the_news(registry, prepared, eventually):
     freshness = Freshness(directory, ingest, prepared.urls["iot_ingest"])
     await freshness.start()
     try:
-        await devices.enrol(api, organization.organization_id, [device("d")])
+        await devices.enrol(api, Tenant(organization.organization_id), [device("d")])
         await eventually(lambda: directory.sensor_count, 4)
     finally:
         await freshness.close()
@@ -156,7 +159,7 @@ async def test_two_thousand_devices_are_enrolled_in_one_go(registry, owner):
     api, ingest, organization = registry
     many = [device(f"g{n}", "gateway") for n in range(4)]
     many += [device(f"d{n}", "climate_v2", gateway=f"g{n % 4}") for n in range(2000)]
-    enrolled = await devices.enrol(api, organization.organization_id, many)
+    enrolled = await devices.enrol(api, Tenant(organization.organization_id), many)
     assert [one.token is None for one in enrolled.devices] == [False] * 4 + [True] * 2000
     ids = [sensor for one in enrolled.devices for sensor in one.sensor_ids]
     assert len(set(ids)) == 6000

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from fleetplatform.wire.clock import wall_now_us
-from fleetplatform.wire.resources import NewDevice
+from fleetplatform.wire.resources.devices import NewDevice
 
 
 async def ends(service) -> tuple[int, str]:

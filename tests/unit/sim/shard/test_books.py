@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fleetplatform.wire.clock import REAL_TIME
-from fleetplatform.wire.resources import Receipt
+from fleetplatform.wire.resources.receipts import Receipt
 from fleetsim.devices.population import Population
 from fleetsim.faults import FaultSet
 from fleetsim.ledger.ledger import Ledger

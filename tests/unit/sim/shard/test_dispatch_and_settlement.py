@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fleetplatform.wire.resources import Receipt, RejectedReading
+from fleetplatform.wire.resources.receipts import Receipt, RejectedReading
 from fleetsim.shard.dispatch import Dispatcher, Settled
 from fleetsim.shard.settlement import UNNAMED, Columns, settle
 from fleetsim.transport.outcome import Again, Outcome, Refused, Taken

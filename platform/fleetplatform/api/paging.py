@@ -1,0 +1,28 @@
+"""The parameters with which any list is asked for."""
+
+from typing import Annotated
+
+from litestar.di import Provide
+from litestar.params import Parameter
+
+from fleetplatform.wire.paging import LIMIT, LIMIT_MAX, Page, parse_page
+
+
+def page_of(*sorts: str) -> Provide:
+    """The dependency `page` of a list that can be sorted by these keys, by the first if not said.
+
+    It adds the parameters cursor, limit and sort to the route.
+    """
+
+    def provide(
+        cursor: Annotated[
+            str | None, Parameter(description="next_cursor of the page before; none: the start")
+        ] = None,
+        limit: Annotated[int, Parameter(ge=1, le=LIMIT_MAX, description="items at most")] = LIMIT,
+        sort: Annotated[
+            str, Parameter(description=f"{', '.join(sorts)}; with - before it: descending")
+        ] = sorts[0],
+    ) -> Page:
+        return parse_page(cursor, limit, sort, sorts)
+
+    return Provide(provide, sync_to_thread=False)
