@@ -25,6 +25,7 @@ from fleetplatform.wire.resources.devices import (
     NewStatus,
 )
 from fleetplatform.wire.resources.organizations import NewOrganization, Organization
+from fleetplatform.wire.resources.quotas import NewQuotas, Quotas, Usage
 
 __all__ = ["ApiError", "Client"]
 
@@ -57,6 +58,18 @@ class Client:
         """A new tenant with its first API key; with the operator's token."""
         body = NewOrganization(name=name)
         return await self._send("POST", "/v1/organizations", body, Organization)
+
+    async def put_quotas(self, organization_id: UUID, new: NewQuotas) -> Quotas:
+        """Set all quotas of an organization; with the operator's token, or from above it."""
+        return await self._send("PUT", f"/v1/organizations/{organization_id}/quotas", new, Quotas)
+
+    async def quotas(self, organization_id: UUID) -> Quotas:
+        """What an organization may have at most."""
+        return await self._send("GET", f"/v1/organizations/{organization_id}/quotas", None, Quotas)
+
+    async def usage(self, organization_id: UUID) -> Usage:
+        """Each quota of an organization and how much of it is used."""
+        return await self._send("GET", f"/v1/organizations/{organization_id}/usage", None, Usage)
 
     async def put_device_type(self, specification: DeviceTypeSpecification) -> DeviceType:
         """Store a device type; with the operator's token."""

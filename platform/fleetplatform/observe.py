@@ -52,6 +52,9 @@ class Metrics:
         self._rejected = self._counter(
             "readings_rejected", "Readings that were not taken, by code.", ("code",)
         )
+        self._over_quota = self._counter(
+            "requests_over_quota", "Requests refused since a quota is used up.", ("quota",)
+        )
         self._raised = self._counter("alerts_raised", "Alerts raised.")
         self._cleared = self._counter("alerts_cleared", "Alerts cleared by a reading.")
         self._queue = Gauge(
@@ -83,6 +86,10 @@ class Metrics:
     def readings_refused(self, code: str, count: int) -> None:
         """Readings were rejected with a code."""
         self._rejected.labels(code).inc(count)
+
+    def request_over_quota(self, quota: str) -> None:
+        """A request was refused, for its organization has used up a quota."""
+        self._over_quota.labels(quota).inc()
 
     def queue(self, rows: int) -> None:
         """So many readings wait or are being stored."""

@@ -1,7 +1,7 @@
 """Typed settings of the platform and of one process of it; the defaults stand in `fleetconf`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -34,6 +34,7 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
     queue_rows: Count
     queue_requests: Count
     retry_after: Duration
+    quota_burst: Annotated[Duration, msgspec.Meta(gt=0)]
     body_size: Size
     expanded_size: Size
     body_readings: Count

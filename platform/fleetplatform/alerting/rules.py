@@ -11,6 +11,7 @@ from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import ConflictError, InvalidError
+from fleetplatform.registry import quotas
 from fleetplatform.wire.device_type import SensorType
 from fleetplatform.wire.resources.alerts import AlertRule, NewAlertRule
 
@@ -42,10 +43,11 @@ def check(conditions: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def create(pool: Pool, tenant: Tenant, new: NewAlertRule) -> AlertRule:
-    """Save a rule; raises InvalidError or, for a name that is taken, ConflictError."""
+    """Save a rule; raises InvalidError, QuotaError, or ConflictError for a name that is taken."""
     conditions, sensor_type = _checked(new)
     try:
         async with transaction(pool, tenant) as conn:
+            await quotas.ensure_room(conn, "rules", 1)
             rule_id = await _queries.add_rule(
                 conn,
                 organization_id=tenant.organization,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -13,12 +13,14 @@ from fleetplatform.device_api.refusal import (
     Headers,
     Refusal,
     come_again,
+    over_quota,
     too_large,
     unreadable,
     unsupported,
 )
 from fleetplatform.errors import Overloaded, Unavailable, WireError
 from fleetplatform.ingest.batcher import Batcher
+from fleetplatform.ingest.quotas import RateQuotas
 from fleetplatform.ingest.submission import Submission
 from fleetplatform.registry.directory import Directory
 from fleetplatform.settings import IngestSettings
@@ -46,6 +48,13 @@ _log = structlog.get_logger()
 _encode = msgspec.json.Encoder().encode
 
 
+class Metrics(Protocol):
+    """What is counted here; `observe.Metrics` is one."""
+
+    def request_over_quota(self, quota: str) -> None:
+        """A request was refused, for its organization has used up a quota."""
+
+
 class _GoneError(Exception):
     """The device closed the connection before its body was complete."""
 
@@ -54,12 +63,20 @@ class DeviceApi:
     """Readings in, receipts out, and those only after commit."""
 
     def __init__(
-        self, directory: Directory, login: Login, batcher: Batcher, limits: IngestSettings
+        self,
+        directory: Directory,
+        login: Login,
+        batcher: Batcher,
+        limits: IngestSettings,
+        quotas: RateQuotas,
+        metrics: Metrics,
     ) -> None:
         self._directory = directory
         self._login = login
         self._batcher = batcher
         self._limits = limits
+        self._quotas = quotas
+        self._metrics = metrics
         self._retry_after_s = max(1, math.ceil(limits.retry_after))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,12 +99,13 @@ class DeviceApi:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
             device = await self._login.device_of(headers.get(b"authorization"))
+            self._check_quota(device)
             self._batcher.check_room()
             body = await self._body(headers, receive)
             submission = self._decode(device, headers.get(b"content-type", b""), body)
             if not len(submission):
                 return _NOTHING
-            return await self._batcher.submit(submission)
+            return await self._submit(device, submission)
         except Refusal:
             raise
         except Overloaded as error:
@@ -100,6 +118,22 @@ class DeviceApi:
             _log.error("request failed", error=repr(error))
             detail = "the platform could not look into the request; send again later"
             raise come_again(503, detail, self._retry_after_s) from error
+
+    def _check_quota(self, device: int) -> None:
+        """Refuse, before its body is read, a device whose organization has used up its quota."""
+        wait_s = self._quotas.wait_s(device)
+        if wait_s > 0:
+            self._metrics.request_over_quota("readings_per_s")
+            raise over_quota(wait_s)
+
+    async def _submit(self, device: int, submission: Submission) -> Receipt:
+        """Charge for the readings and queue them; what is not stored is given back."""
+        self._quotas.charge(device, len(submission))
+        try:
+            return await self._batcher.submit(submission)
+        except (Overloaded, Unavailable):
+            self._quotas.charge(device, -len(submission))
+            raise
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The body, expanded; a limit stops it as soon as it is passed."""

@@ -1,9 +1,12 @@
 """Why a request as a whole is not taken."""
 
+import math
 from collections.abc import Sequence
 
 from fleetplatform.errors import PlatformError
 from fleetplatform.wire.problems import Problem
+
+RETRY_AFTER_MAX_S = 3600
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -47,6 +50,14 @@ def unsupported(what: str, known: str) -> Refusal:
 def unreadable(detail: str) -> Refusal:
     """422: a body that cannot be read at all."""
     return Refusal(422, "unreadable_body", "The body cannot be read", detail)
+
+
+def over_quota(wait_s: float) -> Refusal:
+    """429: the organization has sent more readings than its quota; says when it may again."""
+    after_s = max(1, min(RETRY_AFTER_MAX_S, math.ceil(wait_s)))
+    detail = f"the organization's quota of readings a second is used up; come again in {after_s} s"
+    headers = [(b"retry-after", b"%d" % after_s)]
+    return Refusal(429, "quota_exceeded_rate", "Too many readings for the quota", detail, headers)
 
 
 def come_again(status: int, detail: str, retry_after_s: int) -> Refusal:

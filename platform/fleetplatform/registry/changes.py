@@ -80,6 +80,7 @@ class Changes:
     calibrations: NewCalibrations
     credentials: Credentials
     alert_rules: list[Any]
+    quotas: list[Any]
 
 
 async def read(pool: Pool, seen: int) -> Changes | None:
@@ -92,19 +93,21 @@ async def read(pool: Pool, seen: int) -> Changes | None:
             return None
         types = [row async for row in _queries.changed_device_types(conn, seen=seen)]
         rules = [row async for row in _queries.changed_alert_rules(conn, seen=seen)]
+        quotas = [row async for row in _queries.changed_quotas(conn, seen=seen)]
         devices = await _queries.changed_devices(conn, seen=seen)
         sensors = await _queries.changed_sensors(conn, seen=seen)
         calibrations = await _queries.changed_calibrations(conn, seen=seen)
         credentials = await _queries.changed_credentials(conn, seen=seen)
     packed = (devices, sensors, calibrations, credentials)
     return Changes(
-        revision=max([seen, *(row["revision"] for row in (*types, *rules, *packed))]),
+        revision=max([seen, *(row["revision"] for row in (*types, *rules, *quotas, *packed))]),
         device_types=[(row["device_type_id"], row["name"]) for row in types],
         devices=_devices(devices),
         sensors=_sensors(sensors),
         calibrations=_calibrations(calibrations),
         credentials=_credentials(credentials),
         alert_rules=rules,
+        quotas=quotas,
     )
 
 

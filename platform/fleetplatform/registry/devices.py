@@ -14,7 +14,7 @@ from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import ConflictError, InvalidError, NotFoundError
-from fleetplatform.registry import credentials, device_types, sensors
+from fleetplatform.registry import credentials, device_types, quotas, sensors
 from fleetplatform.registry.device_types import KnownType
 from fleetplatform.timeseries.instants import to_us
 from fleetplatform.wire.resources.devices import Device, EnrolledDevice, EnrolledDevices, NewDevice
@@ -48,11 +48,12 @@ async def enrol(pool: Pool, tenant: Tenant, new: Sequence[NewDevice]) -> Enrolle
     """Enrol all of the devices with their sensors, calibrations and tokens, or none.
 
     Raises InvalidError for an unknown device type, version, hardware revision, gateway or sensor,
-    and ConflictError for a serial number that is taken.
+    ConflictError for a serial number that is taken, and QuotaError for too many.
     """
     _check_serials(new)
     try:
         async with transaction(pool, tenant) as conn:
+            await quotas.ensure_room(conn, "devices", len(new))
             plan = await _plan(conn, tenant.organization, new)
             await _queries.add_devices(
                 conn,

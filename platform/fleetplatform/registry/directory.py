@@ -44,7 +44,8 @@ class Directory:
     Devices: device_high, device_low (halves of the id), device_organization, device_type,
     device_gateway (-1: none), device_active. Sensors: sensor_high, sensor_low, sensor_device,
     sensor_type, sensor_active, value_min, value_max, and calibration_from_us, _multiplier and
-    _offset of shape (K, sensors). `version` grows with every change.
+    _offset of shape (K, sensors). Organizations: organization_rate (readings a second that their
+    devices may send, infinite without a quota). `version` grows with every change.
     """
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class Directory:
         self._device_types: dict[UUID, int] = {}
         self.organizations: list[UUID] = []
         self._organizations = IdIndex.empty()
+        self.organization_rate = np.zeros(0)
         self._devices = IdIndex.empty()
         self.device_organization = np.zeros(0, dtype=np.int32)
         self.device_type = np.zeros(0, dtype=np.int32)
@@ -164,6 +166,7 @@ class Directory:
                 self._device_types[type_id] = len(self.device_type_names)
                 self.device_type_names = [*self.device_type_names, name]
         self._add_organizations(found)
+        self._apply_quotas(found.quotas)
         self._apply_devices(found.devices)
         self._apply_sensors(found.sensors)
         calibrations = found.calibrations
@@ -180,13 +183,22 @@ class Directory:
         self.version += 1
 
     def _add_organizations(self, found: changes.Changes) -> None:
-        rule_high, rule_low = halves_of([row["organization_id"] for row in found.alert_rules])
-        high = np.concatenate([found.devices.organization_high, rule_high])
-        low = np.concatenate([found.devices.organization_low, rule_low])
+        rows = [*found.alert_rules, *found.quotas]
+        row_high, row_low = halves_of([row["organization_id"] for row in rows])
+        high = np.concatenate([found.devices.organization_high, row_high])
+        low = np.concatenate([found.devices.organization_low, row_low])
         fresh = self._organizations.new_among(high, low)
         self._organizations = self._organizations.extended(high[fresh], low[fresh])
         ids = zip(high[fresh].tolist(), low[fresh].tolist(), strict=True)
         self.organizations = [*self.organizations, *(UUID(int=h << 64 | n) for h, n in ids)]
+
+    def _apply_quotas(self, rows: list[Any]) -> None:
+        at = self._organizations.find(*halves_of([row["organization_id"] for row in rows]))
+        rates = np.full(len(self.organizations), np.inf)
+        rates[: len(self.organization_rate)] = self.organization_rate
+        rates[at] = [np.inf if row["readings_per_s"] is None else row["readings_per_s"]
+                     for row in rows]
+        self.organization_rate = rates
 
     def _apply_devices(self, found: changes.Devices) -> None:
         fresh = np.flatnonzero(self._devices.find(found.high, found.low) < 0)

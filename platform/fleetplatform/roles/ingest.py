@@ -10,7 +10,8 @@ import structlog
 from fleetplatform.device_api.http import DeviceApi
 from fleetplatform.device_api.login import Login
 from fleetplatform.ingest.batcher import Batcher
-from fleetplatform.registry import devices
+from fleetplatform.ingest.quotas import RateQuotas
+from fleetplatform.registry import devices, quotas
 from fleetplatform.registry.directory import Directory
 from fleetplatform.registry.freshness import Freshness
 from fleetplatform.roles.part import DATABASE_ROLES, App, Shared
@@ -21,6 +22,8 @@ CONTACT_INTERVAL_S = 30.0
 """So often last contacts are written, and more often where virtual time is fast."""
 CONTACT_LOOK_S = 1.0
 CONTACT_ROWS_MAX = 5_000
+RATES_INTERVAL_S = 5.0
+"""So often it is written down how much each organization sends."""
 
 _log = structlog.get_logger()
 
@@ -40,16 +43,23 @@ class IngestRole:
             self._directory, self._pool, settings.platform, shared.clock.now_us, shared.metrics
         )
         login = Login(self._directory, self._freshness)
-        api = DeviceApi(self._directory, login, self._batcher, settings.platform.ingest)
+        limits = settings.platform.ingest
+        self._quotas = RateQuotas(self._directory, limits.quota_burst)
+        api = DeviceApi(
+            self._directory, login, self._batcher, limits, self._quotas, shared.metrics
+        )
         self.routes: dict[str, App] = {"/v1/readings": api}
-        self._contact: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
         shared.settle.append(self._batcher.settle)
 
     async def start(self) -> None:
         """Load the directory and the engine's state, and take readings."""
         await self._freshness.start()
         await self._batcher.start()
-        self._contact = asyncio.create_task(self._record_contact(), name="contact")
+        self._beside = [
+            asyncio.create_task(self._record_contact(), name="contact"),
+            asyncio.create_task(self._record_rates(), name="rates"),
+        ]
 
     def is_ready(self) -> bool:
         """Whether readings are taken."""
@@ -61,9 +71,10 @@ class IngestRole:
 
     async def close(self) -> None:
         """Stop the jobs beside the way of a reading."""
-        if self._contact is not None:
-            self._contact.cancel()
-            await asyncio.gather(self._contact, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        if self._beside:
             await self._write_contact()
         await self._freshness.close()
 
@@ -79,6 +90,22 @@ class IngestRole:
         """Twice in the time after which a device is taken for offline, by the wall clock."""
         speed = self._clock.law.speed
         return min(CONTACT_INTERVAL_S, self._offline_after_s / (2 * speed) if speed else math.inf)
+
+    async def _record_rates(self) -> None:
+        """Write down who sends how much, and once that they have stopped."""
+        since_s, sending = time.monotonic(), set[int]()
+        while True:
+            await asyncio.sleep(RATES_INTERVAL_S)
+            counts, now_s = self._quotas.take_counts(), time.monotonic()
+            told, sending = sorted(counts.keys() | sending), set(counts)
+            rates = [max(0, counts[one]) / (now_s - since_s) for one in told]
+            since_s = now_s
+            organizations = [self._directory.organizations[one] for one in told]
+            try:
+                if told:
+                    await quotas.record_rates(self._pool, organizations, rates)
+            except Exception as error:  # a detail for people; readings go on without it
+                _log.warning("rates of organizations not written", error=repr(error))
 
     async def _write_contact(self) -> None:
         """Write down which devices were heard of; what cannot be waits for its next turn."""

@@ -33,6 +33,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "not_found": Code(404, "It is not there, or belongs to somebody else."),
         "overloaded": Code(429, "Too many readings wait already; come again after Retry-After."),
         "quota_exceeded": Code(403, "The organization has used up what it may have."),
+        "quota_exceeded_rate": Code(
+            429, "The organization sends more readings than it may; come again after Retry-After."
+        ),
         "refused": Code(400, "The request is refused; the detail says why."),
         "stale": Code(412, "It was changed since it was read: read it again."),
         "unauthorized": Code(401, "There is no token, or none that is known."),

@@ -56,6 +56,13 @@ select
     coalesce(string_agg(boolsend(revoked_at is not null), ''), '') as revoked
 from (select * from iot.device_credentials where revision > :seen order by revision) as c;
 
+-- name: changed_quotas(seen)
+-- Limits of readings newer than a revision.
+select organization_id, readings_per_s, revision
+from iot.organization_quotas
+where revision > :seen
+order by revision, organization_id;
+
 -- name: changed_alert_rules(seen)
 -- Alert rules newer than a revision.
 select
