@@ -71,11 +71,19 @@ class RuleOfOracle(Settings, frozen=True, kw_only=True):
     sensor_type: str | None
 
 
+class FleetOrganization(Settings, frozen=True, kw_only=True):
+    """An organization of the fleet: its weight beside the others, and the key it enrols with."""
+
+    name: str
+    share: Weight
+    token: str
+
+
 class FleetPlan(Settings, frozen=True, kw_only=True):
     """All that a shard needs to make its part of the fleet.
 
     start_us: virtual time of the load's begin, µs since 1970 · transport: the Settings of a
-    transport kind · url, organization_token: the backend, and who enrols there.
+    transport kind · url: the backend · organizations: whose the devices are, one at least.
     """
 
     run_id: str
@@ -87,5 +95,5 @@ class FleetPlan(Settings, frozen=True, kw_only=True):
     transport: Any
     device_types: dict[str, DeviceTypeSettings]
     url: str
-    organization_token: str
+    organizations: tuple[FleetOrganization, ...]
     rules: tuple[RuleOfOracle, ...]

@@ -42,6 +42,7 @@ _JSON = JSON_MEDIA_TYPE.encode()
 _ARROW = ARROW_MEDIA_TYPE.encode()
 _PROBLEM = PROBLEM_MEDIA_TYPE.encode()
 _KNOWN_TYPES = f"send {JSON_MEDIA_TYPE} or {ARROW_MEDIA_TYPE}"
+_THROWN_AWAY_MAX = 1024 * 1024
 _NOTHING = Receipt(accepted=0, duplicates=0, rejected_total=0)
 
 _log = structlog.get_logger()
@@ -99,7 +100,7 @@ class DeviceApi:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
             device = await self._login.device_of(headers.get(b"authorization"))
-            self._check_quota(device)
+            await self._check_quota(device, headers, receive)
             self._batcher.check_room()
             body = await self._body(headers, receive)
             submission = self._decode(device, headers.get(b"content-type", b""), body)
@@ -119,12 +120,22 @@ class DeviceApi:
             detail = "the platform could not look into the request; send again later"
             raise come_again(503, detail, self._retry_after_s) from error
 
-    def _check_quota(self, device: int) -> None:
-        """Refuse, before its body is read, a device whose organization has used up its quota."""
+    async def _check_quota(
+        self, device: int, headers: dict[bytes, bytes], receive: Receive
+    ) -> None:
+        """Refuse, before its body is looked at, a device whose organization is over its quota.
+
+        A body of moderate size is thrown away first: an answer in the midst of it would end the
+        connection, and the device might never see it.
+        """
         wait_s = self._quotas.wait_s(device)
-        if wait_s > 0:
-            self._metrics.request_over_quota("readings_per_s")
-            raise over_quota(wait_s)
+        if wait_s <= 0:
+            return
+        self._metrics.request_over_quota("readings_per_s")
+        announced = headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) <= _THROWN_AWAY_MAX:
+            await _throw_away(receive)
+        raise over_quota(wait_s)
 
     async def _submit(self, device: int, submission: Submission) -> Receipt:
         """Charge for the readings and queue them; what is not stored is given back."""
@@ -185,6 +196,13 @@ class DeviceApi:
             metadata=metadata,
             malformed=bad,
         )
+
+
+async def _throw_away(receive: Receive) -> None:
+    """Take a body from the network, and nothing of it."""
+    message = await receive()
+    while message["type"] == "http.request" and message.get("more_body"):
+        message = await receive()
 
 
 async def _rest(message: dict[str, Any], receive: Receive, size_max: int) -> bytes:

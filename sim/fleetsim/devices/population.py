@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fleetplatform.wire.device_type import SensorSpecification, SensorType
 from fleetplatform.wire.resources.devices import NewCalibration, NewDevice
 from fleetsim.devices.mix import type_names, types_of, types_of_fleet
+from fleetsim.devices.organizations import organizations_of, sensors_by_organization
 from fleetsim.draws import Purpose, normal
 from fleetsim.errors import PlanError
 from fleetsim.settings import FleetPlan, SensorSimulation
@@ -44,7 +45,8 @@ class Population:
     device's sensors begin · sensor_device: index of the device in this population · sensor_model:
     index into `models` · draw_id: names a sensor in the whole fleet, for draws · sensor_type: code
     of the catalogue · resolution, value_min, value_max: of the specification · multiplier, offset:
-    calibrated = raw × multiplier + offset · fleet_sensors: how many the whole fleet has.
+    calibrated = raw × multiplier + offset · fleet_sensors: how many the whole fleet has ·
+    organization: int32[D], index into the plan's · organization_sensors: how many each has.
     """
 
     device_ordinal: Ints
@@ -66,6 +68,8 @@ class Population:
     multiplier: Floats
     offset: Floats
     fleet_sensors: int
+    organization: NDArray[np.int32]
+    organization_sensors: Ints
     _steps: Floats
     _numerator: Floats
     _denominator: Floats
@@ -87,6 +91,7 @@ class Population:
         multiplier, offset = _calibrations(plan.seed, models, model, draw_id)
         numerator, denominator = _fractions(models)[:, model]
         specifications = [entry.specification for entry in models]
+        by_organization = sensors_by_organization(plan, per_type[types_of_fleet(plan)])
         return cls(
             device_ordinal=ordinals,
             device_type=kinds,
@@ -106,7 +111,9 @@ class Population:
             value_max=np.array([s.max for s in specifications], dtype=float)[model],
             multiplier=multiplier,
             offset=offset,
-            fleet_sensors=int(per_type[types_of_fleet(plan)].sum()),
+            fleet_sensors=int(by_organization.sum()),
+            organization=organizations_of(plan, ordinals),
+            organization_sensors=by_organization,
             _steps=denominator / numerator / multiplier,
             _numerator=numerator,
             _denominator=denominator,

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetsim.ledger.report import ExpectedAlert, LedgerReport, Sample
+from fleetsim.ledger.report import ExpectedAlert, LedgerReport, OrganizationSample, Sample
 
 _COLUMNS = (
     "sensor_high", "sensor_low", "device_ordinal", "sensor_ordinal", "emitted", "acknowledged",
     "buffered", "indeterminate", "acknowledged_hash", "multiplier", "offset",
-    "unknown_from_us",
+    "organization", "unknown_from_us",
 )  # fmt: skip
 _HISTOGRAMS = ("response", "service", "age", "schedule_lag")
 _SUMS = (
@@ -54,6 +54,22 @@ def merge_samples(samples: Sequence[Sample]) -> Sample:
     for name in _HISTOGRAMS:
         for sample in samples:
             getattr(merged, name).merge(getattr(sample, name))
+    merged.organizations = [
+        _merge_organization(parts)
+        for parts in zip(*(s.organizations for s in samples), strict=True)
+    ]
+    return merged
+
+
+def _merge_organization(parts: Sequence[OrganizationSample]) -> OrganizationSample:
+    merged = OrganizationSample(
+        emitted=sum(part.emitted for part in parts),
+        acknowledged=sum(part.acknowledged for part in parts),
+        dropped=sum(part.dropped for part in parts),
+        refused=sum(part.refused for part in parts),
+    )
+    for part in parts:
+        merged.response.merge(part.response)
     return merged
 
 

@@ -48,7 +48,8 @@ class LedgerReport:
     indeterminate. The dictionaries hold one int64[S] a cause or code. acknowledged_hash is the sum
     modulo 2^64 of `digest.reading_hash` over the sensor's acknowledged readings. multiplier and
     offset are the simulator's own calibration: calibrated = raw × multiplier + offset.
-    unknown_from_us: time of the sensor's first indeterminate reading, int64's largest without one.
+    organization: index of the sensor's among the fleet's · unknown_from_us: time of the sensor's
+    first indeterminate reading, int64's largest without one.
     duplicates: readings that receipts called duplicates · requests: attempts of all senders.
     """
 
@@ -73,6 +74,7 @@ class LedgerReport:
     digest: str = ""
     truth: list[Interval] = field(default_factory=list)
     expected_alerts: list[ExpectedAlert] = field(default_factory=list)
+    organization: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     unknown_from_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
@@ -82,12 +84,28 @@ class LedgerReport:
 
 
 @dataclass(slots=True, eq=False)
+class OrganizationSample:
+    """What happened to one organization since the last sample.
+
+    emitted, acknowledged, dropped: readings · refused: requests told to come again, nothing of
+    which was stored · response: of the answers, by reading.
+    """
+
+    emitted: int = 0
+    acknowledged: int = 0
+    dropped: int = 0
+    refused: int = 0
+    response: Histogram = field(default_factory=Histogram)
+
+
+@dataclass(slots=True, eq=False)
 class Sample:
     """What happened since the last sample, all shards merged; times in µs.
 
     virtual_us, wall_us: where the fleet stands · emitted … requests: since the last sample ·
     buffered: readings not yet answered for, now · response, service, age, schedule_lag: values of
-    the answers and slots since the last sample · cpu_s, rss_bytes: of all shard processes, the
+    the answers and slots since the last sample · organizations: one each, where there are several ·
+    cpu_s, rss_bytes: of all shard processes, the
     former since their start.
     """
 
@@ -107,6 +125,7 @@ class Sample:
     schedule_lag: Histogram = field(default_factory=Histogram)
     cpu_s: float = 0.0
     rss_bytes: int = 0
+    organizations: list[OrganizationSample] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)

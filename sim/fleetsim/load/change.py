@@ -16,7 +16,8 @@ REPORTS_PER_S_MAX = 100_000.0
 class LoadChange:
     """Another load from `at_us` on; what is None stays as it was before.
 
-    rate: readings a second of the whole fleet · interval: seconds between two reports of one
+    rate: readings a second of the whole fleet, or of `organization` (a name; then nothing changes
+    for the others) · interval: seconds between two reports of one
     device; a change with either forgets both from before, and rate wins · profile: begins at
     `at_us`.
     """
@@ -25,10 +26,16 @@ class LoadChange:
     rate: float | None = None
     interval: float | None = None
     profile: Profile | None = None
+    organization: str | None = None
 
 
-def course(changes: Sequence[LoadChange], fleet_sensors: int) -> Iterator[Leg]:
+def course(
+    changes: Sequence[LoadChange], fleet_sensors: int, own_sensors: int = 0
+) -> Iterator[Leg]:
     """The reports a second of one device over time, from changes in order of time.
+
+    fleet_sensors, own_sensors: how many share the rate of a change of the whole fleet, and of one
+    organization, whose device it then is.
 
     The first change says all, and its instant is where the course begins. Raises PlanError for a
     load that no device can make.
@@ -38,7 +45,8 @@ def course(changes: Sequence[LoadChange], fleet_sensors: int) -> Iterator[Leg]:
     for change, end_us in pairwise([*changes, None]):
         assert change is not None
         if change.rate is not None or change.interval is not None:
-            base = _reports_per_s(change, fleet_sensors)
+            shared = fleet_sensors if change.organization is None else own_sensors
+            base = _reports_per_s(change, shared)
         if change.profile is not None:
             profile, begin_us = change.profile, change.at_us
         assert profile is not None
@@ -48,13 +56,13 @@ def course(changes: Sequence[LoadChange], fleet_sensors: int) -> Iterator[Leg]:
             yield _checked(Leg(leg.length_s, leg.first * base, leg.last * base))
 
 
-def _reports_per_s(change: LoadChange, fleet_sensors: int) -> float:
+def _reports_per_s(change: LoadChange, sensors: int) -> float:
     if change.rate is None:
         assert change.interval is not None
         return 1 / change.interval
-    if not fleet_sensors:
+    if not sensors:
         raise PlanError("a rate of readings is asked for, but no device of the mix has a sensor")
-    return change.rate / fleet_sensors
+    return change.rate / sensors
 
 
 def _window(legs: Sequence[Leg], from_s: float, to_s: float) -> Iterator[Leg]:

@@ -1,5 +1,6 @@
 """The intended time of every reading."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -22,12 +23,15 @@ class Devices(Protocol):
     """What the schedule asks of a shard's devices.
 
     sensor_start: int64[D + 1], where the sensors of each device begin · fleet_sensors: how many
-    sensors the whole fleet has.
+    sensors the whole fleet has · organization: int32[D] · organization_sensors: how many each
+    organization has.
     """
 
     device_ordinal: Ints
     sensor_start: Ints
     fleet_sensors: int
+    organization: NDArray[np.int32]
+    organization_sensors: Ints
 
 
 class Due(NamedTuple):
@@ -44,7 +48,7 @@ class Due(NamedTuple):
 
 class Schedule:
     """When each device of a shard reads its sensors: all of them at once, its k-th time at the
-    instant at which the fleet's intensity passes k + phase, with a phase drawn for each device.
+    instant at which its organization's intensity passes k + phase, with a phase drawn for each.
 
     So the time of a tick follows from the device's ordinal alone. `due` is cheapest when each
     call goes on where the last one ended; any other order gives the same readings.
@@ -53,13 +57,18 @@ class Schedule:
     def __init__(self, plan: FleetPlan, devices: Devices) -> None:
         self._start_us = plan.start_us
         self._fleet_sensors = devices.fleet_sensors
+        self._names = [one.name for one in plan.organizations]
+        self._organization = devices.organization
+        self._own_sensors = dict(
+            zip(self._names, devices.organization_sensors.tolist(), strict=True)
+        )
         self._phase = uniform(plan.seed, _PHASE, devices.device_ordinal, 0)
         self._sensor_start = devices.sensor_start[:-1]
         self._sensors = np.diff(devices.sensor_start)
         self._changes = [
             LoadChange(plan.start_us, plan.load.rate, plan.load.interval, plan.load.profile)
         ]
-        self._intensity = Intensity(course(self._changes, self._fleet_sensors))
+        self._intensities, self._course_of = self._courses(self._changes)
         # For each device: until when its readings were given out, and the next one.
         count = len(self._phase)
         self._until_us = np.full(count, plan.start_us, dtype=np.int64)
@@ -86,7 +95,7 @@ class Schedule:
 
     def times_us(self, device: NDArray[np.intp], tick: Ints) -> Ints:
         """The instant of each device's tick; beyond any clock where it never comes."""
-        time_us = self._intensity.times_of(tick + self._phase[device])
+        time_us = self._times_of(device, tick + self._phase[device])
         time_us *= 1e6
         np.minimum(time_us, _NEVER_US, out=time_us)
         instant: Ints = time_us.astype(np.int64) + self._start_us
@@ -94,7 +103,9 @@ class Schedule:
 
     def first_ticks(self, device: NDArray[np.intp], at_us: int) -> Ints:
         """The first tick of each device that is not before an instant."""
-        count = self._intensity.count_at((at_us - self._start_us) / 1e6)
+        since_s = (at_us - self._start_us) / 1e6
+        counts = np.array([one.count_at(since_s) for one in self._intensities])
+        count = counts[self._course_of[device]]
         tick: Ints = np.maximum(np.ceil(count - self._phase[device]), 0).astype(np.int64)
         # The inverse is a rounded number: step to where the times themselves say.
         while (early := self.times_us(device, tick) < at_us).any():
@@ -107,10 +118,48 @@ class Schedule:
         """Another load from a later instant on; raises PlanError when that has been passed."""
         if (self._until_us > order.at_us).any() or order.at_us < self._start_us:
             raise PlanError("the load cannot be changed for a time that has gone by")
+        if order.organization is not None and order.organization not in self._names:
+            there = ", ".join(self._names)
+            raise PlanError(
+                f'there is no organization "{order.organization}" in the fleet; there are {there}'
+            )
         changes = sorted([*self._changes, order], key=lambda change: change.at_us)
-        self._intensity = Intensity(course(changes, self._fleet_sensors))
+        self._intensities, self._course_of = self._courses(changes)
         self._changes = changes
         self._next_us = self.times_us(np.arange(len(self._tick)), self._tick)
+
+    def _courses(
+        self, changes: Sequence[LoadChange]
+    ) -> tuple[list[Intensity], NDArray[np.int32]]:
+        """An intensity for each load there is, and which is each device's.
+
+        Organizations that no change names share the first.
+        """
+        named = sorted({one.organization for one in changes if one.organization is not None})
+        intensities = [Intensity(course(self._of(changes, None), self._fleet_sensors))]
+        course_of = np.zeros(len(self._names), np.int32)
+        for index, name in enumerate(named, 1):
+            legs = course(self._of(changes, name), self._fleet_sensors, self._own_sensors[name])
+            intensities.append(Intensity(legs))
+            course_of[self._names.index(name)] = index
+        return intensities, course_of[self._organization]
+
+    @staticmethod
+    def _of(changes: Sequence[LoadChange], organization: str | None) -> list[LoadChange]:
+        return [one for one in changes if one.organization in (None, organization)]
+
+    def _times_of(
+        self, device: NDArray[np.intp], count: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """When each device has made so many reports, in seconds."""
+        if len(self._intensities) == 1:
+            return self._intensities[0].times_of(count)
+        course_of = self._course_of[device]
+        times_s = np.empty(len(count))
+        for index, intensity in enumerate(self._intensities):
+            own = course_of == index
+            times_s[own] = intensity.times_of(count[own])
+        return times_s
 
     def _seek(self, devices: slice, from_us: int) -> None:
         device = np.arange(len(self._phase))[devices]

@@ -1,7 +1,8 @@
 """A shard's books while it runs: readings as they leave and end, latencies, the oracle."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,11 +15,13 @@ from fleetsim.ledger.report import Disposition, ExpectedAlert, LedgerReport, Sam
 from fleetsim.oracle.alerts import AlertOracle
 from fleetsim.settings import RuleOfOracle
 from fleetsim.shard.dispatch import Settled
+from fleetsim.shard.organizations import Organizations
 from fleetsim.shard.sensing import Measured
 from fleetsim.shard.settlement import Columns, settle
 from fleetsim.transport.report import Piece, Report
 
 BUFFER_FULL = "buffer_full"
+_NOTHING: Mapping[int, int] = MappingProxyType({})
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -30,6 +33,7 @@ class Books:
         self._population = population
         self._rules = rules
         self._oracle = AlertOracle(rules, population)
+        self._organizations = Organizations(population)
         self._sample = Sample()
         self._lags: list[tuple[int, int]] = []
         self._before = (0,) * 5
@@ -41,6 +45,7 @@ class Books:
         """Enter what was measured; returns the readings that are to be sent."""
         due, raw, withheld = measured.due, measured.raw, measured.withheld
         hashes = self.ledger.emit(due.sensor, due.tick, due.t_us, raw, measured.label)
+        self._organizations.emit(due.sensor)
         if not withheld.any():
             return Report(due.sensor, due.tick, due.t_us, raw, hashes, intended_us)
         for label in np.unique(measured.label[withheld]).tolist():
@@ -58,6 +63,7 @@ class Books:
         """The senders' buffers were full."""
         columns = Columns.of(pieces)
         self.ledger.drop(columns.sensor, columns.tick, BUFFER_FULL)
+        self._organizations.drop(columns.sensor)
 
     def settle(self, settled: list[Settled], law: ClockLaw) -> None:
         """Enter what the backend has answered."""
@@ -72,14 +78,22 @@ class Books:
         self._duplicates += end.duplicates
         self._sample.duplicates += end.duplicates
         self._observe(taken)
+        self._organizations.answer(end, timed=law.speed > 0)
         self._sample.service.add(end.answered_us - end.first_sent_us, end.sizes)
         if law.speed > 0:
             self._sample.response.add(end.answered_us - end.intended_us, end.sizes)
             measured_us = law.wall_anchor_us + (taken.t_us - law.virtual_anchor_us) / law.speed
             self._sample.age.add((end.taken_us - measured_us).astype(np.int64))
 
-    def sample(self, virtual_us: int, requests: int, cpu_s: float, rss_bytes: int) -> Sample:
-        """What happened since the last sample."""
+    def sample(
+        self,
+        virtual_us: int,
+        requests: int,
+        cpu_s: float,
+        rss_bytes: int,
+        refused: Mapping[int, int] = _NOTHING,
+    ) -> Sample:
+        """What happened since the last sample; `refused` counts requests by organization."""
         sample, self._sample = self._sample, Sample()
         if self._lags:
             lags, self._lags = np.array(self._lags, np.int64), []
@@ -95,6 +109,7 @@ class Books:
         sample.requests = requests - self._requests_before
         self._requests_before = requests
         sample.cpu_s, sample.rss_bytes = cpu_s, rss_bytes
+        sample.organizations = self._organizations.take(refused)
         return sample
 
     def close(
@@ -113,6 +128,7 @@ class Books:
             population.multiplier,
             population.offset,
         )
+        report.organization = population.organization[population.sensor_device]
         report.requests, report.duplicates = requests, self._duplicates
         report.truth = list(faults.truth())
         report.expected_alerts = self._expected()

@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -56,7 +56,8 @@ class Dispatcher:
 
     At most one request of a sender is under way, so its readings arrive in order; what comes in
     meanwhile joins the next body. `collect` gives what has been answered. `requests` counts every
-    attempt, `senders_waiting` the senders that hold readings not yet answered for.
+    attempt, `senders_waiting` the senders that hold readings not yet answered for, `refused` by
+    sender the requests that were told to come again without being stored.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Dispatcher:
     ) -> None:
         self.requests = 0
         self.senders_waiting = 0
+        self.refused: Counter[int] = Counter()
         self._transport = transport
         self._backoff = backoff
         self._body_readings = body_readings
@@ -164,6 +166,7 @@ class Dispatcher:
                 sender.unanswered = max(sender.unanswered, size)
             else:
                 sender.uncertain = uncertain_before
+                self.refused[sender.index] += 1
             self._try_again(sender, outcome)
         elif _is_cut_short(outcome, size):
             # More was rejected than the receipt names. Sent again in bodies so small that every

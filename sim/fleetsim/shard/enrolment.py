@@ -48,17 +48,22 @@ async def enrol(
     """
     gateways = _gateway_serials(plan, shard, senders)
     client = HttpClient(plan.url, lanes=1, timeout_s=_TIMEOUT_S)
-    registrar = _Registrar(client, plan, shard)
+    speakers: list[EnrolledDevice] = []
+    devices: list[EnrolledDevice] = []
     try:
-        speakers = [await registrar.post(part) for part in _gateway_parts(plan, gateways)]
-        devices = []
-        for part in _device_parts(population, senders, gateways):
-            devices.append(await registrar.post(part))
-            on_progress(sum(map(len, devices)))
+        for organization in np.unique(population.organization).tolist():
+            token = plan.organizations[organization].token
+            registrar = _Registrar(client, token, Backoff(_RETRY, seed=plan.seed, shard=shard))
+            for part in _parts(senders.organization == organization) if gateways else ():
+                speakers += await registrar.post([_gateway(plan, gateways[i]) for i in part])
+            behind = [gateways[i] for i in senders.of_device.tolist()] if gateways else None
+            for part in _parts(population.organization == organization):
+                devices += await registrar.post(population.new_devices(behind, part))
+                on_progress(len(devices))
     finally:
         client.close()
-    tokens = [device.token for part in speakers or devices for device in part]
-    sensor_ids = [i for part in devices for device in part for i in device.sensor_ids]
+    tokens = [device.token for device in speakers or devices]
+    sensor_ids = [i for device in devices for i in device.sensor_ids]
     return _identities(population, tokens, sensor_ids)
 
 
@@ -74,12 +79,12 @@ def invented(population: Population, senders: Senders) -> Identities:
 
 
 class _Registrar:
-    """Posts devices; waits and repeats while the backend is busy."""
+    """Posts devices of one organization; waits and repeats while the backend is busy."""
 
-    def __init__(self, client: HttpClient, plan: FleetPlan, shard: int) -> None:
+    def __init__(self, client: HttpClient, token: str, backoff: Backoff) -> None:
         self._client = client
-        self._head = head(client, "/v1/devices/bulk", plan.organization_token, JSON_MEDIA_TYPE)
-        self._backoff = Backoff(_RETRY, seed=plan.seed, shard=shard)
+        self._head = head(client, "/v1/devices/bulk", token, JSON_MEDIA_TYPE)
+        self._backoff = backoff
 
     async def post(self, devices: Sequence[NewDevice]) -> tuple[EnrolledDevice, ...]:
         body = msgspec.json.encode(NewDevices(devices=tuple(devices)))
@@ -100,28 +105,16 @@ def _gateway_serials(plan: FleetPlan, shard: int, senders: Senders) -> list[str]
     return [f"{plan.run_id}-g{shard}-{gateway}" for gateway in range(senders.count)]
 
 
-def _gateway_parts(plan: FleetPlan, serials: list[str]) -> Iterator[list[NewDevice]]:
-    for part in _parts(len(serials)):
-        version = plan.device_types[GATEWAY_TYPE].specification.version
-        yield [
-            NewDevice(
-                serial_number=serials[i], device_type=GATEWAY_TYPE, device_type_version=version
-            )
-            for i in part
-        ]
+def _gateway(plan: FleetPlan, serial: str) -> NewDevice:
+    version = plan.device_types[GATEWAY_TYPE].specification.version
+    return NewDevice(serial_number=serial, device_type=GATEWAY_TYPE, device_type_version=version)
 
 
-def _device_parts(
-    population: Population, senders: Senders, gateways: list[str]
-) -> Iterator[list[NewDevice]]:
-    behind = [gateways[sender] for sender in senders.of_device.tolist()] if gateways else None
-    for part in _parts(population.devices):
-        yield population.new_devices(gateways=behind, devices=part)
-
-
-def _parts(size: int) -> Iterator[range]:
-    for start in range(0, size, _DEVICES_PER_REQUEST):
-        yield range(start, min(start + _DEVICES_PER_REQUEST, size))
+def _parts(which: NDArray[np.bool_]) -> Iterator[range]:
+    """Neighbours that a mask chooses, in pieces of one request at most."""
+    first, size = int(which.argmax()), int(which.sum())
+    for start in range(first, first + size, _DEVICES_PER_REQUEST):
+        yield range(start, min(start + _DEVICES_PER_REQUEST, first + size))
 
 
 def _decode(reply: Reply, size: int) -> tuple[EnrolledDevice, ...]:

@@ -61,7 +61,8 @@ class Settlement:
     acknowledged, rejected: the readings, rejected by code · doubtful: those that were rejected,
     but had been sent before without an answer, so that they may be stored · duplicates: of the
     acknowledged, how many receipts called so · intended_us, first_sent_us, answered_us, sizes: one
-    a piece, rejected or not · taken_us: when each acknowledged reading was answered for.
+    a piece, rejected or not · first_sensor: of each piece · taken_us: when each acknowledged
+    reading was answered for.
     """
 
     acknowledged: Columns
@@ -72,6 +73,7 @@ class Settlement:
     first_sent_us: NDArray[np.int64]
     answered_us: NDArray[np.int64]
     sizes: NDArray[np.int64]
+    first_sensor: NDArray[np.int32]
     taken_us: NDArray[np.int64]
 
 
@@ -103,6 +105,7 @@ def settle(settled: list[Settled]) -> Settlement:
         first_sent_us=np.maximum(sent_us, intended_us),
         answered_us=answered_us,
         sizes=sizes,
+        first_sensor=columns.sensor[np.cumsum(sizes) - sizes],
         taken_us=taken_us,
     )
 

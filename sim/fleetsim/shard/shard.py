@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ class Shard:
         self._population = population = Population.of(plan, ordinals)
         self._sensing = Sensing(plan, population)
         gateway = plan.fleet.devices_per_gateway if plan.transport.gateways else None
-        self._senders = Senders(population.sensor_device, population.devices, gateway)
+        self._senders = Senders(population.sensor_device, population.organization, gateway)
         return Facts(os.getpid(), population.devices, population.sensors)
 
     async def enrolled(self) -> int:
@@ -192,7 +193,16 @@ class Shard:
             storm.dispatcher.requests,
             times.user + times.system,
             self._process.memory_info().rss,
+            self._refused(storm),
         )
+
+    def _refused(self, storm: "_Storm") -> dict[int, int]:
+        """Requests that were refused since the last sample, by organization."""
+        counts: Counter[int] = Counter()
+        for sender, refused in storm.dispatcher.refused.items():
+            counts[int(self._senders.organization[sender])] += refused
+        storm.dispatcher.refused.clear()
+        return counts
 
 
 class _Storm:

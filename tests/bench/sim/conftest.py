@@ -13,7 +13,13 @@ import fleetconf
 from fleetconf import kinds
 from fleetconf.convert import convert
 from fleetsim.load.profiles import steady
-from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
+from fleetsim.settings import (
+    DeviceTypeSettings,
+    FleetOrganization,
+    FleetPlan,
+    FleetSettings,
+    LoadSettings,
+)
 
 _CONF = Path(fleetconf.__file__).parent
 
@@ -49,7 +55,7 @@ def make_plan() -> Callable[..., FleetPlan]:
             transport=convert(tree, kind.Settings),
             device_types={"thermometer": thermometer},
             url=url,
-            organization_token="key",
+            organizations=(FleetOrganization(name="one", share=1.0, token="key"),),
             rules=(),
         )
 

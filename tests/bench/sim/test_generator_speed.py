@@ -17,7 +17,13 @@ from fleetsim.faults import FaultSet, SensorFault
 from fleetsim.faults.kinds import spike, stuck
 from fleetsim.load.profiles import steady
 from fleetsim.load.schedule import Schedule
-from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
+from fleetsim.settings import (
+    DeviceTypeSettings,
+    FleetOrganization,
+    FleetPlan,
+    FleetSettings,
+    LoadSettings,
+)
 from fleetsim.signals import Sampler
 
 pytestmark = pytest.mark.bench
@@ -40,7 +46,7 @@ def _plan(devices: int, mix: dict[str, float], **load: Any) -> FleetPlan:
         ),
         load=LoadSettings(profile=steady.Settings(), **load),
         transport=None, device_types={name: _device_type(name) for name in mix},
-        url="", organization_token="", rules=(),
+        url="", organizations=(FleetOrganization(name="one", share=1.0, token=""),), rules=(),
     )  # fmt: skip
 
 

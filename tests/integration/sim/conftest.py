@@ -18,7 +18,13 @@ from fleetplatform.wire.readings import ARROW_MEDIA_TYPE, decode_arrow, decode_j
 from fleetplatform.wire.resources.devices import EnrolledDevice, EnrolledDevices, NewDevices
 from fleetplatform.wire.resources.receipts import Receipt, RejectedReading
 from fleetsim.load.profiles import steady
-from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
+from fleetsim.settings import (
+    DeviceTypeSettings,
+    FleetOrganization,
+    FleetPlan,
+    FleetSettings,
+    LoadSettings,
+)
 
 Key = tuple[int, int, int]
 _READINGS_MAX = 10_000_000
@@ -199,7 +205,8 @@ def make_plan() -> Callable[..., FleetPlan]:
             "run_id": "test", "seed": 7, "start_us": START_US, "duration_s": 60.0,
             "fleet": FleetSettings(**fleet), "load": LoadSettings(**load),
             "transport": convert(tree, kind.Settings), "device_types": types,
-            "url": "http://127.0.0.1:1", "organization_token": "key", "rules": (),
+            "url": "http://127.0.0.1:1", "rules": (),
+            "organizations": (FleetOrganization(name="one", share=1.0, token="key"),),
         }  # fmt: skip
         return FleetPlan(**{**plan, **changes})
 

@@ -10,7 +10,13 @@ import yaml
 import fleetconf
 from fleetconf.convert import convert
 from fleetsim.load.profiles import steady
-from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
+from fleetsim.settings import (
+    DeviceTypeSettings,
+    FleetOrganization,
+    FleetPlan,
+    FleetSettings,
+    LoadSettings,
+)
 
 MakePlan = Callable[..., FleetPlan]
 
@@ -48,7 +54,7 @@ def make_plan(device_types: dict[str, DeviceTypeSettings]) -> MakePlan:
         fields: dict[str, Any] = {
             "run_id": "t", "seed": 7, "start_us": START_US, "duration_s": 60.0,
             "transport": None, "device_types": device_types, "url": "",
-            "organization_token": "", "rules": (),
+            "organizations": (FleetOrganization(name="one", share=1.0, token=""),), "rules": (),
         }  # fmt: skip
         return FleetPlan(fleet=fleet, load=load, **fields | changes)
 

@@ -12,7 +12,7 @@ _SENSORS_PER_DEVICE = 3
 
 def _senders(devices: int, devices_per_gateway: int | None) -> Senders:
     device = np.repeat(np.arange(devices, dtype=np.int32), _SENSORS_PER_DEVICE)
-    return Senders(device, devices, devices_per_gateway)
+    return Senders(device, np.zeros(devices, np.int32), devices_per_gateway)
 
 
 def _report(sensors: list[int]) -> Report:
