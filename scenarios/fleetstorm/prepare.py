@@ -1,32 +1,64 @@
-"""What is there before the first reading: the run's organization, its device types, its rules.
+"""What is there before the first reading: the run's organizations, device types, quotas, rules.
 
-All of it is made through the platform's own API, by the operator and by the organization itself,
-so a platform that runs elsewhere serves as well. `run` calls it, once, before the fleet enrols.
+All of it is made through the platform's own API, by the operator and by the organizations
+themselves, so a platform that runs elsewhere serves as well. `run` calls it, once, before the
+fleet enrols.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
+from fleetconf.units import Count, Rate
 from fleetplatform.client import Client
 from fleetplatform.wire.resources.alerts import NewAlertRule
-from fleetsim.settings import DeviceTypeSettings, RuleOfOracle
+from fleetplatform.wire.resources.quotas import NewQuotas
+from fleetsim.settings import DeviceTypeSettings, RuleOfOracle, Weight
+
+
+class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an organization may have at most; without a limit where nothing is said."""
+
+    devices: Count | None = None
+    readings_per_s: Annotated[Rate, Meta(gt=0)] | None = None
+    rules: Count | None = None
+    storage_days: Annotated[Count, Meta(ge=1)] | None = None
+
+
+class OrganizationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One organization of the fleet; `share`: the weight of its devices beside the others."""
+
+    name: str
+    share: Weight = 1.0
+    quota: QuotaSettings = QuotaSettings()
+
+
+SOLE = OrganizationSettings(name="main")
+"""Whose all devices are where a scenario names no organizations."""
 
 
 class PrepareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The key `prepare` of a run."""
 
+    organizations: tuple[OrganizationSettings, ...]
     alert_rules: tuple[NewAlertRule, ...]
+
+    @property
+    def tenants(self) -> tuple[OrganizationSettings, ...]:
+        """The organizations of the run, one at least."""
+        return self.organizations or (SOLE,)
 
 
 @dataclass(frozen=True)
-class Tenant:
-    """The organization of a run: who it is, its key, and the rules that its oracle must know."""
+class Prepared:
+    """The organizations of a run, in the fleet's order, and the rules that its oracle must know."""
 
-    organization_id: UUID
-    api_key: str
+    organization_ids: list[UUID]
+    api_keys: list[str]
     rules: tuple[RuleOfOracle, ...]
 
 
@@ -36,17 +68,27 @@ async def prepare(
     run_id: str,
     settings: PrepareSettings,
     device_types: Mapping[str, DeviceTypeSettings],
-) -> Tenant:
-    """Make the organization `run-<id>-1` and what it needs; raises ApiError."""
+) -> Prepared:
+    """Make the organizations `run-<id>-1` … and what they need; raises ApiError."""
+    made = []
     async with Client(url, operator_token) as operator:
-        organization = await operator.create_organization(f"run-{run_id}-1")
+        for number, tenant in enumerate(settings.tenants, 1):
+            organization = await operator.create_organization(f"run-{run_id}-{number}")
+            made.append(organization)
+            if tenant.quota != QuotaSettings():
+                quotas = NewQuotas(**msgspec.structs.asdict(tenant.quota))
+                await operator.put_quotas(organization.organization_id, quotas)
         for device_type in device_types.values():
             await operator.put_device_type(device_type.specification)
-    async with Client(url, organization.api_key) as member:
-        for rule in settings.alert_rules:
-            await member.create_alert_rule(rule)
-    rules = tuple(_as_oracle_sees_it(rule) for rule in settings.alert_rules)
-    return Tenant(organization.organization_id, organization.api_key, rules)
+    for organization in made:
+        async with Client(url, organization.api_key) as member:
+            for rule in settings.alert_rules:
+                await member.create_alert_rule(rule)
+    return Prepared(
+        organization_ids=[one.organization_id for one in made],
+        api_keys=[one.api_key for one in made],
+        rules=tuple(_as_oracle_sees_it(rule) for rule in settings.alert_rules),
+    )
 
 
 def _as_oracle_sees_it(rule: NewAlertRule) -> RuleOfOracle:

@@ -218,6 +218,7 @@ def _disproved(summary: Summary) -> list[str]:
         (found.altered, "reading", "altered"),
         (found.unexpected, "row", "that nobody sent"),
         (found.calibrated_wrong, "reading", "calibrated wrongly"),
+        (found.leaks, "row", "leaked to another organization"),
         (found.orphans, "row", "without a sensor and device of their organization"),
     ]
     if found.alerts:

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from fleetplatform.wire.device_type import SensorType
 from fleetplatform.wire.specification import mistakes
+from fleetsim.devices.organizations import first_ordinals
 from fleetstorm.config.bounds import check_bounds
 from fleetstorm.config.rules import Problem, check_rules, known
 from fleetstorm.config.settings import RunConfig
@@ -52,6 +55,26 @@ def _device_types(config: RunConfig) -> Iterator[Problem]:
                 yield f"{path}.specification.{place}", what
 
 
+def _organizations(config: RunConfig) -> Iterator[Problem]:
+    tenants = config.prepare.organizations
+    if not tenants:
+        return
+    if not any(tenant.share > 0 for tenant in tenants):
+        yield "prepare.organizations", "none has a share above 0, so no device is anybody's"
+        return
+    sizes = np.diff(first_ordinals(config.fleet_plan(0, "check"))).tolist()
+    names: set[str] = set()
+    for index, (tenant, size) in enumerate(zip(tenants, sizes, strict=True)):
+        path = f"prepare.organizations[{index}]"
+        if not _NAME.fullmatch(tenant.name):
+            yield f"{path}.name", "write it with letters, digits, _ and - alone"
+        if tenant.name in names:
+            yield f"{path}.name", f"there are two organizations named {tenant.name}; rename one"
+        names.add(tenant.name)
+        if not size:
+            yield f"{path}.share", f"of {config.fleet.devices} devices {tenant.name} gets none"
+
+
 def _faults(config: RunConfig) -> Iterator[Problem]:
     for index, entry in enumerate(config.timeline):
         path = f"timeline[{index}].{entry.name}"
@@ -81,4 +104,4 @@ def _sentence(path: str, what: str, file: str) -> str:
     return f"{path} in {file}: {what}" if file else f"{path}: {what}"
 
 
-_PARTS = (_name, _mix, _device_types, _rules, _faults, check_bounds)
+_PARTS = (_name, _organizations, _mix, _device_types, _rules, _faults, check_bounds)

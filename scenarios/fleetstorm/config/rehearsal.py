@@ -17,7 +17,7 @@ from fleetstorm.timeline.coordinator import moments
 
 def rehearse(config: RunConfig, where: Callable[[str], str]) -> list[str]:
     """One sentence for everything that the simulator will not do."""
-    plan = config.fleet_plan(config.start or 0, "rehearsal", "", "", ())
+    plan = config.fleet_plan(config.start or 0, "rehearsal")
     try:
         sensing = Sensing(plan, Population.of(plan, np.zeros(0, dtype=np.int64)))
     except PlanError as error:

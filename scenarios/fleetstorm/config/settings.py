@@ -1,5 +1,6 @@
 """The whole tree of a run as types; the defaults stand in `fleetconf/config.yaml`."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -11,6 +12,7 @@ from fleetconf.units import Duration, Instant
 from fleetplatform.settings import PlatformSettings
 from fleetsim.settings import (
     DeviceTypeSettings,
+    FleetOrganization,
     FleetPlan,
     FleetSettings,
     LoadSettings,
@@ -62,9 +64,15 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return Span(start_us, self.duration, self.speed, self.sync_interval)
 
     def fleet_plan(
-        self, start_us: int, run_id: str, url: str, token: str, rules: tuple[RuleOfOracle, ...]
+        self,
+        start_us: int,
+        run_id: str,
+        url: str = "",
+        tokens: Sequence[str] = (),
+        rules: tuple[RuleOfOracle, ...] = (),
     ) -> FleetPlan:
-        """What the shards are told."""
+        """What the shards are told; `tokens`: one an organization, none without a platform."""
+        tenants = self.prepare.tenants
         return FleetPlan(
             run_id=run_id,
             seed=self.seed,
@@ -75,6 +83,9 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             transport=self.transport,
             device_types=self.device_type,
             url=url,
-            organization_token=token,
+            organizations=tuple(
+                FleetOrganization(name=tenant.name, share=tenant.share, token=token)
+                for tenant, token in zip(tenants, tokens or [""] * len(tenants), strict=True)
+            ),
             rules=rules,
         )

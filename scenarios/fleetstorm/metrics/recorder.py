@@ -17,7 +17,8 @@ from fleetstorm.metrics.generator import generator_summary
 from fleetstorm.metrics.postgres import UNREACHABLE, Database, Observation
 from fleetstorm.metrics.rates import Mark, rates
 from fleetstorm.metrics.series import Distribution, Timeseries, all_windows
-from fleetstorm.results.summary import Generator, Latency, Percentiles, Resources
+from fleetstorm.metrics.tenants import TenantRecorder
+from fleetstorm.results.summary import Generator, Latency, Percentiles, Resources, Tenants
 
 _POLL_INTERVAL_S = 1.0
 _POLL_TIMEOUT_S = 5.0
@@ -49,6 +50,7 @@ class Measured:
     offered_per_s: float | None
     stored_per_s: float | None
     conflicts: int | None
+    tenants: Tenants | None = None
     response: Histogram = field(default_factory=Histogram)
     service: Histogram = field(default_factory=Histogram)
     age: Histogram = field(default_factory=Histogram)
@@ -66,10 +68,12 @@ class Recorder:
         platform_url: str | None,
         database_url: str | None,
         pids: Callable[[], Mapping[str, Sequence[int]]],
+        tenants: TenantRecorder | None = None,
     ) -> None:
         self._platform_url = platform_url
         self._database = Database(database_url, _POLL_TIMEOUT_S) if database_url else None
         self._pids = pids
+        self._tenants = tenants or TenantRecorder((), ())
         self._processes = processes.Processes()
         self._series = Timeseries()
         self._distributions = {name: Distribution(m) for name, m in _DISTRIBUTIONS.items()}
@@ -112,6 +116,13 @@ class Recorder:
                 value = increment.percentile(q)
                 if value is not None:
                     self._add(sample.wall_us, f"{distribution.metric}.p{q}", value / 1000)
+        self._tenants.record(
+            sample,
+            law,
+            lambda metric, value, name: self._add(
+                sample.wall_us, metric, value, organization=name
+            ),
+        )
         self._marks.append(
             Mark(
                 sample.wall_us,
@@ -151,6 +162,7 @@ class Recorder:
             offered_per_s=offered,
             stored_per_s=stored,
             conflicts=self._conflicts,
+            tenants=self._tenants.summary(),
             response=whole["response"],
             service=whole["service"],
             age=whole["age"],

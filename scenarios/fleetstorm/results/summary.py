@@ -201,6 +201,10 @@ class Verification(Part, frozen=True, kw_only=True):
         int | None,
         measure("rows", "lower", "Rows without a sensor and device of their tenant."),
     ] = None
+    leaks: Annotated[
+        int | None,
+        measure("rows", "lower", "Readings and alerts of another organization than their device."),
+    ] = None
     calibrated_wrong: Annotated[
         int | None, measure("readings", "lower", "Whose calibrated value is not raw × m + o.")
     ] = None
@@ -212,6 +216,54 @@ class Verification(Part, frozen=True, kw_only=True):
     examples: Annotated[
         tuple[Example, ...], Meta(description="The first that are wrong, by name.")
     ] = ()
+
+
+class OrganizationFigures(Part, frozen=True, kw_only=True):
+    """One organization of several; the rates over the time of the load, by the wall clock."""
+
+    organization: str
+    noisy: Annotated[bool, Meta(description="Whether it ever offered more than twice its quota.")]
+    quota_per_s: Annotated[float | None, Meta(description="Readings a second; null: no quota.")]
+    offered_per_s: float
+    stored_per_s: Annotated[float, Meta(description="Acknowledged in the load.")]
+    refused: Annotated[int, Meta(description="Requests told to come again.")]
+    dropped: Annotated[int, Meta(description="Readings thrown away by full device buffers.")]
+    response_p99_ms: float | None = None
+    response_p99_quiet_ms: Annotated[
+        float | None, Meta(description="Median of its p99 over the quiet 5-second windows.")
+    ] = None
+    response_p99_noisy_ms: Annotated[
+        float | None, Meta(description="Median of its p99 over the noisy 5-second windows.")
+    ] = None
+
+
+class Tenants(Part, frozen=True, kw_only=True):
+    """Several organizations beside each other, in windows of 5 seconds.
+
+    A window is noisy if any organization offers more than twice its quota of readings in it; the
+    others are those that never do.
+    """
+
+    windows_quiet: Annotated[int, measure("windows", None, "In which nobody was noisy.")]
+    windows_noisy: Annotated[int, measure("windows", None, "In which somebody was noisy.")]
+    quiet_p99_ms: Annotated[
+        float | None,
+        measure("ms", "lower", "Response p99 of the others in noisy windows, the median."),
+    ] = None
+    quiet_p99_base_ms: Annotated[
+        float | None, measure("ms", "lower", "The same in quiet windows.")
+    ] = None
+    quiet_p99_rise: Annotated[
+        float | None, measure("times", "lower", "The first of these by the second.")
+    ] = None
+    noisy_over_quota: Annotated[
+        float | None,
+        measure("times", "lower", "Stored by a noisy one, by its quota, while it was noisy."),
+    ] = None
+    noisy_offered_over_quota: Annotated[
+        float | None, measure("times", None, "Offered by a noisy one, by its quota.")
+    ] = None
+    organizations: tuple[OrganizationFigures, ...] = ()
 
 
 class Resources(Part, frozen=True, kw_only=True):
@@ -276,6 +328,7 @@ class Summary(Part, frozen=True, kw_only=True):
     load: Load = Load()
     latency_ms: Latency = Latency()
     verification: Verification = Verification()
+    tenants: Tenants | None = None
     resources: Resources = Resources()
     generator: Generator = Generator()
     bars: tuple[BarResult, ...] = ()

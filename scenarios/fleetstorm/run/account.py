@@ -172,6 +172,7 @@ def _with_measured(summary: Summary, measured: Measured, found: Findings) -> Sum
         latency_ms=msgspec.structs.replace(
             measured.latency, alert=percentiles(raised) if raised is not None else None
         ),
+        tenants=measured.tenants,
         resources=measured.resources,
         generator=msgspec.structs.replace(
             measured.generator, null_sink_per_s=found.alone_per_s

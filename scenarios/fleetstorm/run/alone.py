@@ -29,7 +29,7 @@ async def rate_alone(plan: FleetPlan) -> float | None:
     from fleetsim.fleet import Fleet
 
     sink = convert(shipped("transport", "null_sink"), null_sink.Settings)
-    alone = msgspec.structs.replace(plan, transport=sink, url="", organization_token="", rules=())
+    alone = msgspec.structs.replace(plan, transport=sink, url="", rules=())
     fleet = await Fleet.start(alone)
     try:
         await fleet.enrol()

@@ -16,7 +16,8 @@ from fleetsim.settings import FleetPlan
 from fleetstorm.config.compose import Composed
 from fleetstorm.errors import UsageError
 from fleetstorm.metrics.recorder import Measured, Recorder
-from fleetstorm.prepare import Tenant, prepare
+from fleetstorm.metrics.tenants import TenantRecorder
+from fleetstorm.prepare import Prepared, prepare
 from fleetstorm.progress import View, figures_of
 from fleetstorm.results.folder import Folder
 from fleetstorm.results.summary import Summary
@@ -55,7 +56,7 @@ class Storm:
         self._stack: Stack | None = None
         self._backend: Backend | None = None
         self._clock: Clock | None = None
-        self._tenant: Tenant | None = None
+        self._prepared: Prepared | None = None
         self._plan: FleetPlan | None = None
         self._fleet: Fleet | None = None
         self._recorder: Recorder | None = None
@@ -91,21 +92,22 @@ class Storm:
             await asyncio.gather(cluster, return_exceptions=True)
 
     async def prepare(self) -> None:
-        """The organization, its device types and rules; then the plan of the fleet."""
+        """The organizations, their device types and rules; then the plan of the fleet."""
         config = self.config
         if self._backend:
-            self.view.phase("prepare the organization")
+            count = len(config.prepare.tenants)
+            self.view.phase(f"prepare the organization{'s' if count > 1 else ''}")
             url, token = self._backend.url, self._backend.operator_token
             self._clock = await ask_clock(self._backend)
-            self._tenant = await prepare(
+            self._prepared = await prepare(
                 url, token, self.run_id, config.prepare, config.device_type
             )
         self._plan = config.fleet_plan(
             self._start_us(),
             self.run_id,
             self._backend.url if self._backend else "",
-            self._tenant.api_key if self._tenant else "",
-            self._tenant.rules if self._tenant else (),
+            self._prepared.api_keys if self._prepared else (),
+            self._prepared.rules if self._prepared else (),
         )
 
     async def enrol(self) -> None:
@@ -127,7 +129,13 @@ class Storm:
         config = self.config
         backend = self._backend
         self._recorder = Recorder(
-            backend.url if backend else None, backend.owner_url if backend else None, self._pids
+            backend.url if backend else None,
+            backend.owner_url if backend else None,
+            self._pids,
+            TenantRecorder(
+                [tenant.name for tenant in config.prepare.tenants],
+                [tenant.quota.readings_per_s for tenant in config.prepare.tenants],
+            ),
         )
         await self._recorder.start()
         self._coordinator = Coordinator(
@@ -163,8 +171,8 @@ class Storm:
 
     async def verify(self) -> None:
         """The ledger and the oracle against the database."""
-        backend, tenant, ledger = self._backend, self._tenant, self._ledger
-        if not (self.config.verify and backend and tenant):
+        backend, prepared, ledger = self._backend, self._prepared, self._ledger
+        if not (self.config.verify and backend and prepared):
             return
         if backend.owner_url is None:
             self.view.say("Not verified: give platform.database.url of the platform's database.")
@@ -173,12 +181,12 @@ class Storm:
         assert self._coordinator is not None
         assert ledger is not None
         self.view.phase("verify")
-        owners = [tenant.organization_id]
+        owners = prepared.organization_ids
         with database_errors():
             self._readings = await verify_readings(
                 backend.owner_url, owners, ledger, self._fleet.readings
             )
-            if tenant.rules:
+            if prepared.rules:
                 law = self._coordinator.law
                 self._alerts = await verify_alerts(backend.owner_url, owners, ledger, law)
 
@@ -247,7 +255,7 @@ class Storm:
 
     def _alerts_raised(self) -> int | None:
         """As the platform counts them: of all its tenants, so only where this run has rules."""
-        if self._recorder is None or self._tenant is None or not self._tenant.rules:
+        if self._recorder is None or self._prepared is None or not self._prepared.rules:
             return None
         return self._recorder.latest("fleetstorm_alerts_raised_total")
 

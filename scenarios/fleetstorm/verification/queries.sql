@@ -34,6 +34,25 @@ where reading.organization_id = any(:organizations::uuid[])
   and (known.organization_id is distinct from reading.organization_id
        or known.device_id is distinct from reading.device_id);
 
+-- name: leaks(organizations)$
+-- Readings and alerts of these organizations' devices that are another organization's, and the
+-- other way round. A device has one organization; nothing else is asked of the registry.
+select (
+    select count(*)
+    from iot.sensor_data as reading
+    join iot.devices as device using (device_id)
+    where reading.organization_id <> device.organization_id
+      and (reading.organization_id = any(:organizations::uuid[])
+           or device.organization_id = any(:organizations::uuid[]))
+) + (
+    select count(*)
+    from iot.alerts as alert
+    join iot.devices as device using (device_id)
+    where alert.organization_id <> device.organization_id
+      and (alert.organization_id = any(:organizations::uuid[])
+           or device.organization_id = any(:organizations::uuid[]))
+);
+
 -- name: raised_alerts(organizations)
 -- Every alert of some organizations, with the name of its rule.
 select

@@ -33,7 +33,9 @@ Witness = Callable[[NDArray[np.int64]], Awaitable[Readings]]
 class ReadingsVerdict:
     """What became of the readings.
 
-    stored: rows of the organizations. The others are named as in summary.json.
+    stored: rows of the organizations · leaks: rows and alerts of another organization than their
+    device's, by the registry or by the fleet's own account; None for one organization. The others
+    are named as in summary.json.
     """
 
     stored: int = 0
@@ -43,18 +45,24 @@ class ReadingsVerdict:
     unexpected: int = 0
     calibrated_wrong: int = 0
     orphans: int = 0
+    leaks: int | None = None
     examples: tuple[Example, ...] = ()
 
 
 async def verify_readings(
     owner_url: str, organization_ids: list[UUID], ledger: LedgerReport, witness: Witness
 ) -> ReadingsVerdict:
-    """Compare the books with the table; memory stays bounded however many rows there are."""
+    """Compare the books with the table; memory stays bounded however many rows there are.
+
+    `organization_ids` are in the fleet's order, as the books have them.
+    """
     connection = await table.connect(owner_url)
     try:
         index = SensorIndex(ledger)
         count = _Count(ledger, index)
-        await table.stream_all(connection, organization_ids, count.add)
+        for organization, owner in enumerate(organization_ids):
+            count.organization = organization
+            await table.stream_all(connection, [owner], count.add)
         court = _Court(ledger, index, count.verdict)
         for sensors in _in_pieces(count.disputed(), ledger.emitted):
             readings = await witness(sensors)
@@ -62,6 +70,9 @@ async def verify_readings(
             court.judge(readings, rows)
         verdict = count.verdict
         verdict.orphans = await table.queries.orphans(connection, organizations=organization_ids)
+        if len(organization_ids) > 1:
+            leaks = await table.queries.leaks(connection, organizations=organization_ids)
+            verdict.leaks = count.leaks + leaks
         verdict.examples = choose([*court.examples.values(), count.strangers, count.miscalibrated])
         return verdict
     finally:
@@ -70,11 +81,16 @@ async def verify_readings(
 
 @dataclass
 class _Count:
-    """The table counted and hashed by sensor, and the calibration of every row checked."""
+    """The table counted and hashed by sensor, and the calibration of every row checked.
+
+    organization: the one whose rows are added now · leaks: rows of another's sensors among them.
+    """
 
     ledger: LedgerReport
     index: SensorIndex
     verdict: ReadingsVerdict = field(default_factory=ReadingsVerdict)
+    organization: int = 0
+    leaks: int = 0
     strangers: list[Example] = field(default_factory=list)
     miscalibrated: list[Example] = field(default_factory=list)
 
@@ -82,6 +98,8 @@ class _Count:
         self._namer = Namer(self.ledger, self.index)
         self._rows = np.zeros(self.ledger.sensors, dtype=np.int64)
         self._hash = np.zeros(self.ledger.sensors, dtype=np.uint64)
+        known = self.ledger.organization
+        self._organization = known if len(known) else np.zeros(self.ledger.sensors, np.int32)
         self._calibrated = (self.ledger.multiplier != 1.0) | (self.ledger.offset != 0.0)
 
     def add(self, rows: StoredRows) -> None:
@@ -92,6 +110,7 @@ class _Count:
         if not known.all():
             self._add_strangers(rows, np.flatnonzero(~known))
             rows, sensor = _take(rows, known), sensor[known]
+        self.leaks += int((self._organization[sensor] != self.organization).sum())
         np.add.at(self._rows, sensor, 1)
         np.add.at(self._hash, sensor, hash_onto(self.index.hashes[sensor], rows.t_us, rows.raw))
         self._check_calibration(sensor, rows)

@@ -20,6 +20,7 @@ def summarise(
         unexpected=readings.unexpected,
         conflict=conflicts,
         orphans=readings.orphans,
+        leaks=readings.leaks,
         calibrated_wrong=readings.calibrated_wrong,
         alerts=_counts(alerts) if alerts else None,
         examples=examples[:EXAMPLES_MAX],

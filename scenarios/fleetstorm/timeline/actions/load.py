@@ -17,12 +17,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What is left out stays as it was; a rate wins over an interval.
 
     rate: readings a second of the whole fleet · interval: between two readings of one sensor ·
-    profile: begins here.
+    profile: begins here · organization: the load of this one alone; a rate is then its own.
     """
 
     rate: Rate | None = None
     interval: Annotated[Duration, Meta(gt=0)] | None = None
     profile: Annotated[Any, Kind("fleetsim.load.profiles")] | None = None
+    organization: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an action that changes nothing."""
@@ -33,12 +34,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The change, for the shards' schedules are made in advance."""
         return [
             LoadChange(
-                moment.at_us, rate=self.rate, interval=self.interval, profile=self.profile
+                moment.at_us,
+                rate=self.rate,
+                interval=self.interval,
+                profile=self.profile,
+                organization=self.organization,
             )
         ]
 
     async def perform(self, stage: Stage, moment: Moment) -> None:
         """Write down that the load is another one from now on."""
         stage.events.add(
-            "load_changed", moment.at_us, rate=self.rate, interval_s=self.interval
+            "load_changed",
+            moment.at_us,
+            rate=self.rate,
+            interval_s=self.interval,
+            organization=self.organization,
         )
