@@ -49,6 +49,8 @@ _PRIMARY = "config"
 _SIGNAL = "device_type.*.simulation.sensors.*.signal"
 _ONE_VALUE = ("fleet.mix", "fleet.regions", "load.profile", _SIGNAL)
 """Mappings that are one value: who gives one replaces it, where Hydra would merge."""
+_OF_A_KIND = ("transport",)
+"""Mappings whose keys follow from their kind: who gives one with its kind replaces it."""
 
 
 @dataclass(frozen=True)
@@ -196,9 +198,9 @@ def _source_of(override: Override) -> Source:
 
 def _drop_merged(tree: dict[str, Any], sources: Sources) -> None:
     """Take from mappings that are one value what an earlier file had in them."""
-    for pattern in _ONE_VALUE:
+    for pattern in (*_ONE_VALUE, *_OF_A_KIND):
         for path, value in find(tree, pattern):
-            keys = sources.last_keys(path)
+            keys = sources.last_keys(path, "kind" if pattern in _OF_A_KIND else None)
             if keys is not None and isinstance(value, dict):
                 for key in value.keys() - keys:
                     del value[key]

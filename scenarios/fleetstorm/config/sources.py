@@ -55,18 +55,19 @@ class Sources:
                 best, label = depth, source.label
         return label
 
-    def last_keys(self, path: str) -> set[str] | None:
+    def last_keys(self, path: str, head: str | None = None) -> set[str] | None:
         """The keys of the mapping at `path` that the last source to give it whole has, and later.
 
         Merging adds keys to a mapping; where a mapping is one value, such as the mix of a fleet,
-        only these belong to it. None when no source has a mapping there.
+        only these belong to it. With a `head`, only a mapping that has that key is whole. None
+        when no source has a mapping there.
         """
         words = path.split(".")
         keys: set[str] | None = None
         for source in self._sources:
             found = _at(source.tree, words)
             if isinstance(found, Mapping):
-                adds = source.key.startswith(f"{path}.")
+                adds = source.key.startswith(f"{path}.") or (head is not None and head not in found)
                 keys = (keys or set()) | set(found) if adds else set(found)
         return keys
 

@@ -45,6 +45,7 @@ class Backend:
         self.requests = 0
         self.behaved: Counter[str] = Counter()
         self.serials: list[str] = []
+        self.enrolled_with: dict[str, str] = {}
         self.sensors_of_type = {"gateway": (), "thermometer": ("temperature",)}
         self.port = 0
         self._by_token: dict[str, dict[str, uuid.UUID]] = {}
@@ -88,7 +89,7 @@ class Backend:
     ) -> bool:
         """Answer one request; False ends the connection."""
         if path == "/v1/devices/bulk":
-            _write(writer, 201, self._enrol(body))
+            _write(writer, 201, self._enrol(body, fields["Authorization"]))
             return True
         behaviour = self.behave(self.requests)
         self.requests += 1
@@ -113,10 +114,11 @@ class Backend:
         await writer.drain()
         return behaviour != "half_answer"
 
-    def _enrol(self, body: bytes) -> bytes:
+    def _enrol(self, body: bytes, authorization: str) -> bytes:
         devices = []
         for device in msgspec.json.decode(body, type=NewDevices).devices:
             self.serials.append(device.serial_number)
+            self.enrolled_with[device.serial_number] = authorization
             token = None if device.gateway else uuid.uuid4().hex
             names = self.sensors_of_type[device.device_type]
             ids = tuple(uuid.uuid4() for _ in names)

@@ -152,3 +152,22 @@ def test_a_kept_database_can_be_looked_into_and_ended(
     finally:
         subprocess.run(["/bin/sh", "-c", lines["To remove it"]], check=False)
     assert int(counted.stdout) == _summary(tmp_path / "here")["load"]["stored"]
+
+
+@LONG
+def test_a_noisy_neighbour_is_held_to_its_quota(fleetstorm: Fleetstorm, tmp_path: Path) -> None:
+    """multi_tenant, shortened; how much it costs the others is for a quiet machine to say."""
+    timeline = "timeline=[{at: 10s, load: {organization: noisy, rate: 2k/s}}]"
+    shorter = ("bars.tenants.windows_quiet.min=2", "bars.tenants.windows_noisy.min=2",
+               "bars.tenants.quiet_p99_rise.max=20", "bars.tenants.quiet_p99_ms.max=10s",
+               "bars.tenants.noisy_over_quota.max=1.2")  # fmt: skip
+    ended = fleetstorm(
+        "run", "scenario=multi_tenant", "duration=20s", timeline, *shorter, "out=here"
+    )
+    assert ended.code == 0, ended
+    summary = _summary(tmp_path / "here")
+    jsonschema.validate(summary, json.loads(schema_path().read_text()))
+    assert summary["verification"]["leaks"] == 0
+    noisy, *others = summary["tenants"]["organizations"]
+    assert (noisy["noisy"], noisy["refused"] > 0, noisy["dropped"] > 0) == (True, True, True)
+    assert [(one["refused"], one["dropped"]) for one in others] == [(0, 0)] * 9

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from fleetsim.errors import PlanError
 from fleetsim.load.change import LoadChange
 from fleetsim.load.profiles import ramp, steady
 from fleetsim.load.schedule import Due, Schedule
-from fleetsim.settings import FleetPlan
+from fleetsim.settings import FleetOrganization, FleetPlan
 from fleetsim.signals import Sampler
 
 MakePlan = Callable[..., FleetPlan]
@@ -188,6 +189,60 @@ def test_a_change_leaves_what_was_before_it(make_plan: MakePlan) -> None:
     rest = changed.due(START_US + 5_000_000, until_us)
     assert _rows(rest) == _rows(plain.due(START_US + 5_000_000, until_us))
     assert len(changed.due(until_us, until_us + 3_600_000_000).t_us) == 0
+
+
+def _of_two(plan: FleetPlan) -> FleetPlan:
+    organizations = tuple(
+        FleetOrganization(name=name, share=share, token="") for name, share in (("a", 1), ("b", 3))
+    )
+    return msgspec.structs.replace(plan, organizations=organizations)
+
+
+def test_an_organizations_load_is_its_own(make_plan: MakePlan) -> None:
+    """A rate of one organization is of its own readings, and changes nothing for the others."""
+    plan = _of_two(make_plan(40))
+    before, changed = _schedule(plan), _schedule(plan)
+    changed.change(LoadChange(START_US + 20_000_000, rate=300.0, organization="b"))
+    changed.change(LoadChange(START_US + 40_000_000, interval=10.0, organization="b"))
+    population = Population.of(plan, np.arange(40))
+    organization = population.organization[population.sensor_device]
+    as_before = before.due(START_US, START_US + MINUTE_US)
+    pieces = [
+        changed.due(START_US + s * 1_000_000, START_US + (s + 1) * 1_000_000) for s in range(60)
+    ]
+    found = _rows(*pieces)
+    assert [row for row in found if organization[row[0]] == 0] == [
+        row for row in _rows(as_before) if organization[row[0]] == 0
+    ]
+    own = [t_us for sensor, _, t_us in found if organization[sensor] == 1]
+    inside = [t for t in own if START_US + 20_000_000 <= t < START_US + 40_000_000]
+    assert abs(len(inside) - 20 * 300) <= population.organization_sensors[1]
+    quiet = sum(organization[row[0]] == 1 for row in _rows(as_before)) * 2 / 3
+    assert abs(len(own) - len(inside) - quiet) <= 2 * population.organization_sensors[1]
+
+
+@given(cuts=st.lists(st.integers(0, MINUTE_US), max_size=8))
+def test_slices_of_several_loads_yield_every_reading_once(
+    make_plan: MakePlan, cuts: list[int]
+) -> None:
+    plan = _of_two(make_plan(12))
+    orders = [
+        LoadChange(START_US + 10_000_000, rate=40.0, organization="a"),
+        LoadChange(START_US + 30_000_000, rate=20.0),
+        LoadChange(START_US + 35_000_000, profile=steady.Settings(), organization="b"),
+    ]
+    whole, sliced = _schedule(plan), _schedule(plan)
+    for order in orders:
+        whole.change(order)
+        sliced.change(order)
+    edges = sorted({0, MINUTE_US, *cuts})
+    parts = [sliced.due(START_US + a, START_US + b) for a, b in pairwise(edges)]
+    assert _rows(*parts) == _rows(whole.due(START_US, START_US + MINUTE_US))
+
+
+def test_an_organization_that_is_not_there_is_refused(make_plan: MakePlan) -> None:
+    with pytest.raises(PlanError, match='no organization "x" in the fleet; there are a, b'):
+        _schedule(_of_two(make_plan(4))).change(LoadChange(START_US, rate=1.0, organization="x"))
 
 
 def test_a_change_for_a_time_gone_by_is_refused(make_plan: MakePlan) -> None:
