@@ -81,7 +81,7 @@ db = App(
     fleetstorm db migrate postgresql://user:password@host/db layout=daily
     fleetstorm db status postgresql://user:password@host/db
     fleetstorm db partitions postgresql://user:password@host/db
-    fleetstorm db psql postgresql://user:password@host/db -- -c 'select count(*) from iot.devices'
+    fleetstorm db psql postgresql://user:password@host/db -- -c '\\dt iot.*'
 
 URL is an administrator's. Where it names the database postgres, fleetstorm's own is meant.
 """,
