@@ -1,0 +1,88 @@
+-- name: sensor(sensor_id)^
+-- A sensor that the tenant sees.
+select sensor_id, sensor_type, unit from iot.sensors where sensor_id = :sensor_id;
+
+-- name: last_reading(sensor_id, sensor_type, since, until)^
+-- The newest reading of a span.
+select measurement_timestamp, measurement_value, data_quality, is_anomaly, anomaly_score
+from iot.sensor_data
+where sensor_id = :sensor_id
+  and sensor_type = :sensor_type
+  and measurement_timestamp >= :since
+  and measurement_timestamp < :until
+  and measurement_value is not null
+order by measurement_timestamp desc
+limit 1;
+
+-- name: readings(sensor_id, sensor_type, since, until, count)^
+-- The first readings of a span as packed columns, in order of time.
+select
+    coalesce(string_agg(timestamptz_send(measurement_timestamp), ''), '') as times,
+    coalesce(string_agg(float8send(measurement_value), ''), '') as values
+from (
+    select measurement_timestamp, measurement_value
+    from iot.sensor_data
+    where sensor_id = :sensor_id
+      and sensor_type = :sensor_type
+      and measurement_timestamp >= :since
+      and measurement_timestamp < :until
+      and measurement_value is not null
+    order by measurement_timestamp
+    limit :count
+) as r;
+
+-- name: buckets(sensor_id, sensor_type, since, until, width)
+-- A span in buckets of one width, those in which anything was measured.
+select
+    date_bin(:width::interval, measurement_timestamp, :since) as bucket_start,
+    count(*) as reading_count,
+    avg(measurement_value) as mean,
+    min(measurement_value) as minimum,
+    max(measurement_value) as maximum,
+    coalesce(stddev_samp(measurement_value), 0) as deviation,
+    count(*) filter (where data_quality = 0) as valid_count,
+    count(*) filter (where is_anomaly) as anomaly_count
+from iot.sensor_data
+where sensor_id = :sensor_id
+  and sensor_type = :sensor_type
+  and measurement_timestamp >= :since
+  and measurement_timestamp < :until
+  and measurement_value is not null
+group by 1
+order by 1;
+
+-- name: gaps(sensor_id, sensor_type, since, until, longer_than, count)
+-- Where a sensor was silent for longer than it should be; a span's ends count as its edges.
+select measured as gap_start, next_measured as gap_end
+from (
+    select measured, lead(measured) over (order by measured) as next_measured
+    from (
+        select measurement_timestamp as measured
+        from iot.sensor_data
+        where sensor_id = :sensor_id
+          and sensor_type = :sensor_type
+          and measurement_timestamp >= :since
+          and measurement_timestamp < :until
+        union all
+        select :since::timestamptz
+        union all
+        select :until::timestamptz
+    ) as m
+) as g
+where next_measured - measured > :longer_than::interval
+order by measured
+limit :count;
+
+-- name: top_anomalies(since, until, sensor_type, count)
+-- The readings furthest from what was usual, of all sensors that the tenant sees.
+select
+    sensor_id, device_id, organization_id, sensor_type, measurement_timestamp, measurement_value,
+    anomaly_score
+from iot.sensor_data
+where measurement_timestamp >= :since
+  and measurement_timestamp < :until
+  and (:sensor_type::smallint is null or sensor_type = :sensor_type::smallint)
+  and is_anomaly
+  and measurement_value is not null
+order by abs(anomaly_score) desc, measurement_timestamp
+limit :count;
