@@ -34,12 +34,13 @@ async def top(
                 score=row["anomaly_score"],
             )
             async for row in _queries.top_anomalies(
-                conn, **span.bounds, sensor_type=_code(sensor_type), count=count
+                conn, **span.bounds, sensor_type=code_of(sensor_type), count=count
             )
         ]
 
 
-def _code(sensor_type: str | None) -> int | None:
+def code_of(sensor_type: str | None) -> int | None:
+    """The catalogue's code of a sensor type; raises InvalidError for one that does not exist."""
     if sensor_type is None:
         return None
     try:

@@ -86,3 +86,34 @@ where measurement_timestamp >= :since
   and measurement_value is not null
 order by abs(anomaly_score) desc, measurement_timestamp
 limit :count;
+
+-- name: export(since, until, sensor_id, device_id, group_id, sensor_type, after_sensor, after_time, count)^
+-- Readings in order of sensor and time after a place, as packed columns; a null filter takes all.
+select
+    count(*) as reading_count,
+    coalesce(string_agg(uuid_send(sensor_id), ''), '') as sensors,
+    coalesce(string_agg(uuid_send(device_id), ''), '') as devices,
+    coalesce(string_agg(timestamptz_send(measurement_timestamp), ''), '') as times,
+    coalesce(string_agg(timestamptz_send(received_at), ''), '') as received,
+    coalesce(string_agg(float8send(coalesce(measurement_value, 'nan')), ''), '') as values,
+    coalesce(string_agg(float8send(coalesce(raw_value, 'nan')), ''), '') as raw_values,
+    coalesce(string_agg(int2send(data_quality), ''), '') as qualities,
+    coalesce(string_agg(boolsend(is_anomaly), ''), '') as anomalies,
+    coalesce(string_agg(float4send(coalesce(anomaly_score, 'nan')), ''), '') as scores
+from (
+    select *
+    from iot.sensor_data
+    where measurement_timestamp >= :since
+      and measurement_timestamp < :until
+      and (sensor_id, measurement_timestamp)
+          > (:after_sensor::uuid, :after_time::timestamptz)
+      and (:sensor_id::uuid is null or sensor_id = :sensor_id::uuid)
+      and (:device_id::uuid is null or device_id = :device_id::uuid)
+      and (:sensor_type::smallint is null or sensor_type = :sensor_type::smallint)
+      and (:group_id::uuid is null or device_id in (
+          select m.device_id from iot.device_group_members as m where m.group_id = :group_id::uuid
+      ))
+      and measurement_value is not null
+    order by sensor_id, measurement_timestamp
+    limit :count
+) as r;
