@@ -91,4 +91,5 @@ async def _apply_functions(conn: asyncpg.Connection) -> None:
 
 
 def _function_files() -> list[Path]:
-    return sorted(PACKAGE.rglob("functions.sql"))
+    """`functions.sql` of each room or, where it has many, the files of its folder `functions`."""
+    return sorted([*PACKAGE.rglob("functions.sql"), *PACKAGE.rglob("functions/*.sql")])
