@@ -117,3 +117,23 @@ from (
     order by sensor_id, measurement_timestamp
     limit :count
 ) as r;
+
+-- name: hours(sensor_id, since, until)
+-- A sensor's closed hours, as the worker keeps them.
+select
+    hour_start as bucket_start, reading_count, mean_value as mean, min_value as minimum,
+    max_value as maximum, valid_count, anomaly_count,
+    coalesce(sqrt(sum_squared_deviations / nullif(reading_count - 1, 0)), 0) as deviation
+from iot.sensor_hourly_aggregates
+where sensor_id = :sensor_id and hour_start >= :since and hour_start < :until
+order by hour_start;
+
+-- name: days(sensor_id, since, until)
+-- A sensor's days, from its closed hours.
+select
+    day_start as bucket_start, reading_count, mean_value as mean, min_value as minimum,
+    max_value as maximum, valid_count, anomaly_count,
+    coalesce(sqrt(sum_squared_deviations / nullif(reading_count - 1, 0)), 0) as deviation
+from iot.sensor_daily_aggregates
+where sensor_id = :sensor_id and day_start >= :since and day_start < :until
+order by day_start;

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from fleetplatform.analytics.downsampling import largest_triangle
@@ -32,6 +32,9 @@ LATEST_US = 7_258_118_400_000_000
 """2200-01-01, after the last partition."""
 
 _queries: Any = load(__file__)
+_ROLLUPS: dict[str, tuple[int, Any]] = {
+    "hour": (3_600_000_000, _queries.hours), "day": (86_400_000_000, _queries.days),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,25 @@ async def buckets(
                 )
             ]
         )
+    return Buckets(sensor_id=sensor_id, unit=sensor["unit"], width_us=width_us, buckets=found)
+
+
+async def rollup(
+    pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, unit: Literal["hour", "day"]
+) -> Buckets:
+    """The closed hours of a span, or its days, as the worker keeps them.
+
+    Raises NotFoundError, and InvalidError for too many.
+    """
+    width_us, query = _ROLLUPS[unit]
+    if span.until_us - span.since_us > width_us * BUCKETS_MAX:
+        raise InvalidError(
+            f"since_us, until_us: more than {BUCKETS_MAX:,} {unit}s", code="too_many_buckets"
+        )
+    async with transaction(pool, tenant) as conn:
+        sensor = await _sensor(conn, sensor_id)
+        rows = query(conn, sensor_id=sensor_id, **span.bounds)
+        found = tuple([_bucket(row) async for row in rows])
     return Buckets(sensor_id=sensor_id, unit=sensor["unit"], width_us=width_us, buckets=found)
 
 
