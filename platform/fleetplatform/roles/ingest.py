@@ -10,6 +10,7 @@ import structlog
 from fleetplatform.device_api.http import DeviceApi
 from fleetplatform.device_api.login import Login
 from fleetplatform.ingest.batcher import Batcher
+from fleetplatform.ingest.lane import Lane
 from fleetplatform.ingest.quotas import RateQuotas
 from fleetplatform.registry import devices, quotas
 from fleetplatform.registry.directory import Directory
@@ -39,8 +40,14 @@ class IngestRole:
         self._directory = Directory()
         url = settings.database_urls[DATABASE_ROLES[ROLE]]
         self._freshness = Freshness(self._directory, self._pool, url)
+        self._lane = Lane(url)
         self._batcher = Batcher(
-            self._directory, self._pool, settings.platform, shared.clock.now_us, shared.metrics
+            self._directory,
+            self._pool,
+            settings.platform,
+            shared.clock.now_us,
+            shared.metrics,
+            self._lane,
         )
         login = Login(self._directory, self._freshness)
         limits = settings.platform.ingest
@@ -53,7 +60,8 @@ class IngestRole:
         shared.settle.append(self._batcher.settle)
 
     async def start(self) -> None:
-        """Load the directory and the engine's state, and take readings."""
+        """Take the lane, load the directory and the engine's state, and take readings."""
+        await self._lane.take()
         await self._freshness.start()
         await self._batcher.start()
         self._beside = [
@@ -63,7 +71,7 @@ class IngestRole:
 
     def is_ready(self) -> bool:
         """Whether readings are taken."""
-        return self._freshness.loaded and self._batcher.started
+        return self._freshness.loaded and self._batcher.started and self._lane.held
 
     async def drain(self) -> None:
         """Commit or refuse every reading in flight."""
@@ -77,6 +85,7 @@ class IngestRole:
         if self._beside:
             await self._write_contact()
         await self._freshness.close()
+        await self._lane.close()
 
     async def _record_contact(self) -> None:
         written_s = time.monotonic()
