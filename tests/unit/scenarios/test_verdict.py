@@ -93,7 +93,7 @@ def test_a_failed_bar_fails_the_run(summary: Summary) -> None:
 
 
 @pytest.mark.parametrize(
-    "claim", ["lost", "duplicated", "altered", "unexpected", "calibrated_wrong", "orphans"]
+    "claim", ["lost", "duplicated", "altered", "unexpected", "calibrated_wrong", "orphans", "leaks"]
 )
 def test_what_verification_disproves_fails_the_run(summary: Summary, claim: str) -> None:
     assert judge(changed(summary, "verification", **{claim: 1}), {}, LIMITS).verdict == "fail"

@@ -10,7 +10,15 @@ import pytest
 from fleetstorm.errors import UsageError
 from fleetstorm.report import page
 from fleetstorm.results.folder import Folder
-from fleetstorm.results.summary import Alerts, Example, Resources, Summary, Verification
+from fleetstorm.results.summary import (
+    Alerts,
+    Example,
+    OrganizationFigures,
+    Resources,
+    Summary,
+    Tenants,
+    Verification,
+)
 from fleetstorm.verdict import Bar, LimitsSettings, judge
 
 LIMITS = LimitsSettings(schedule_lag=0.1, generator_cpu_share=0.6)
@@ -40,6 +48,26 @@ def test_the_page_opens_with_the_verdict_and_its_reason(summary: Summary, finish
 def test_every_section_is_there_in_order(summary: Summary, finished: Finish) -> None:
     html = written(summary, finished)
     assert re.findall(r'<section id="(\w+)"', html) == SECTIONS
+
+
+def test_organizations_beside_each_other_have_a_table(summary: Summary, finished: Finish) -> None:
+    noisy, north = (
+        OrganizationFigures(
+            organization=name, noisy=name == "noisy", quota_per_s=200.0, offered_per_s=offered,
+            stored_per_s=180.0, refused=3811, dropped=127_789, response_p99_quiet_ms=36.2,
+            response_p99_noisy_ms=47.7,
+        )
+        for name, offered in (("noisy", 1050.0), ("north", 180.0))
+    )  # fmt: skip
+    tenants = Tenants(
+        windows_quiet=15, windows_noisy=15, quiet_p99_ms=47.7, quiet_p99_base_ms=36.2,
+        quiet_p99_rise=1.318, organizations=(noisy, north),
+    )  # fmt: skip
+    text = text_of(written(msgspec.structs.replace(summary, tenants=tenants), finished))
+    assert "noisy (noisy) 200/s 1,050/s 180/s 3,811 127,789 36.2 ms 47.7 ms" in text
+    assert "The others' p99 was 47.7 ms in those and 36.2 ms in the rest" in text.replace(
+        "&#39;", "'"
+    )
 
 
 def test_the_page_loads_nothing(summary: Summary, finished: Finish) -> None:
