@@ -24,7 +24,7 @@ from fleetplatform.wire.resources.devices import (
     NewDevices,
     NewStatus,
 )
-from fleetplatform.wire.resources.organizations import NewOrganization, Organization
+from fleetplatform.wire.resources.organizations import FoundedOrganization, NewOrganization
 
 __all__ = ["ApiError", "Client"]
 
@@ -53,10 +53,10 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         """Nothing is open between two requests."""
 
-    async def create_organization(self, name: str) -> Organization:
+    async def create_organization(self, name: str) -> FoundedOrganization:
         """A new tenant with its first API key; with the operator's token."""
         body = NewOrganization(name=name)
-        return await self._send("POST", "/v1/organizations", body, Organization)
+        return await self._send("POST", "/v1/organizations", body, FoundedOrganization)
 
     async def put_device_type(self, specification: DeviceTypeSpecification) -> DeviceType:
         """Store a device type; with the operator's token."""
