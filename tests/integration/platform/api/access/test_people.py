@@ -121,16 +121,29 @@ async def test_the_last_key_of_an_admin_stays_unless_the_operator_takes_it(
     assert (await there.made("/api-keys", {"name": "new", "role": "admin"}))["token"]
 
 
-async def test_of_two_admins_who_revoke_each_other_one_stays(caller):
-    _, admin = await caller()
+async def test_of_two_admins_who_revoke_each_other_one_stays(caller, platform_rows, eventually):
+    """Both are let in before either is done: the second must see what the first did."""
+    tenant, admin = await caller()
     (first,) = (await admin("GET", "/api-keys")).body["api_keys"]
     second = await admin.made("/api-keys", {"name": "second", "role": "admin"})
     other = type(admin)(admin.service, second["token"])
-    replies = await asyncio.gather(
-        admin("DELETE", f"/api-keys/{second['api_key_id']}"),
-        other("DELETE", f"/api-keys/{first['api_key_id']}"),
-    )
-    assert sum(reply.status == 204 for reply in replies) == 1
+
+    async def both_wait() -> bool:
+        waiting = "select count(*) from pg_locks where not granted"
+        return bool(await platform_rows.fetchval(waiting) >= 2)
+
+    async with platform_rows.transaction():
+        await platform_rows.execute(
+            "select from iot.organizations where organization_id = $1 for no key update",
+            tenant.organization_id,
+        )
+        asked = asyncio.gather(
+            admin("DELETE", f"/api-keys/{second['api_key_id']}"),
+            other("DELETE", f"/api-keys/{first['api_key_id']}"),
+        )
+        await eventually(both_wait, timeout_s=10)
+    outcomes = [reply.outcome for reply in await asked]
+    assert sorted(outcomes) == [(204, None), (409, "last_admin_key")]
     alive = [(await one("GET", "/me")).status for one in (admin, other)]
     assert sorted(alive) == [200, 401]
 
