@@ -24,7 +24,7 @@ from fleetplatform.wire.resources.devices import (
     NewDevices,
     NewStatus,
 )
-from fleetplatform.wire.resources.organizations import NewOrganization, Organization
+from fleetplatform.wire.resources.organizations import FoundedOrganization, NewOrganization
 from fleetplatform.wire.resources.quotas import NewQuotas, Quotas, Usage
 
 __all__ = ["ApiError", "Client"]
@@ -54,10 +54,10 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         """Nothing is open between two requests."""
 
-    async def create_organization(self, name: str) -> Organization:
+    async def create_organization(self, name: str) -> FoundedOrganization:
         """A new tenant with its first API key; with the operator's token."""
         body = NewOrganization(name=name)
-        return await self._send("POST", "/v1/organizations", body, Organization)
+        return await self._send("POST", "/v1/organizations", body, FoundedOrganization)
 
     async def put_quotas(self, organization_id: UUID, new: NewQuotas) -> Quotas:
         """Set all quotas of an organization; with the operator's token, or from above it."""

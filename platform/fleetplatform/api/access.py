@@ -1,22 +1,28 @@
 """Who asks, and what they may do: the operator of the platform, or somebody of an organization.
 
-A route that takes the dependency `tenant` is for members: to read one must be a viewer, to change
-something an operator, and a route says `opt={"role": Role.ADMIN}` where that is not enough.
+A route that takes the dependency `tenant` (or `principal`, with the role) is for members: to
+read one must be a viewer, to change something an operator, and a route says
+`opt={"role": Role.ADMIN}` where that is not enough. Members act in their own organization or, with
+the header Fleetstorm-Organization, in one below it; the operator acts in any.
 """
 
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated
+from uuid import UUID
 
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
+from litestar.params import Parameter
 
 from fleetplatform.database.clock import PlatformClock
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.tenancy import Tenant
+from fleetplatform.errors import ForbiddenError
 from fleetplatform.registry import organizations
 from fleetplatform.registry.devices import Contact
 from fleetplatform.registry.organizations import Principal, Role
@@ -76,19 +82,48 @@ async def operator_or_member(connection: ASGIConnection, _: BaseRouteHandler) ->
         await _principal(context, token)
 
 
-async def provide_tenant(request: Request) -> Tenant:  # type: ignore[type-arg]
-    """As whom a request works; raises PermissionDeniedException where the role is not enough."""
+async def provide_principal(
+    request: Request,  # type: ignore[type-arg]
+    acting_in: Annotated[
+        UUID | None,
+        Parameter(
+            header="Fleetstorm-Organization",
+            description="the organization to act in: the token's own, or one below it",
+        ),
+    ] = None,
+) -> Principal:
+    """Who asks, in the organization where they act.
+
+    Raises PermissionDeniedException where the role is not enough, and NotFoundError for an
+    organization that they do not see.
+    """
     context: Context = request.app.state.context
     token = token_of(request)
     if is_operator(context, token):
-        raise PermissionDeniedException("use an organization's API key, not the operator's token")
-    principal = await _principal(context, token)
+        principal = Principal(None, Role.ADMIN)
+    else:
+        principal = await _principal(context, token)
+        _check_role(principal, request)
+    if acting_in is None:
+        return principal
+    tenant = await organizations.act_in(context.pool, principal.tenant, acting_in)
+    return replace(principal, tenant=tenant)
+
+
+async def provide_tenant(principal: Principal) -> Tenant:
+    """As whom a request works; raises ForbiddenError for the operator in no organization."""
+    if principal.tenant is None:
+        message = "say in which organization: send the header Fleetstorm-Organization: <id>"
+        raise ForbiddenError(message, code="organization_unsaid")
+    return principal.tenant
+
+
+def _check_role(principal: Principal, request: Request) -> None:  # type: ignore[type-arg]
     usual = Role.VIEWER if request.method in _SAFE else Role.OPERATOR
     needed: Role = request.route_handler.opt.get("role", usual)
     if principal.role < needed:
         has, must = principal.role.name.lower(), needed.name.lower()
         raise PermissionDeniedException(f"this takes the role {must}; the token has {has}")
-    return principal.tenant
 
 
 async def _principal(context: Context, token: str) -> Principal:

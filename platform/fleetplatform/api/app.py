@@ -8,7 +8,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from fleetconf import kinds
-from fleetplatform.api.access import Context, provide_tenant
+from fleetplatform.api.access import Context, provide_principal, provide_tenant
 from fleetplatform.api.etag import provide_expected, tag
 from fleetplatform.errors import RequestError
 from fleetplatform.wire.problems import CODES, MEDIA_TYPE, Problem
@@ -30,6 +30,7 @@ def make_app(context: Context, body_size_max: int) -> Litestar:
         route_handlers=[h for module in resources.values() for h in module.handlers],
         dependencies={
             "context": Provide(lambda: context, sync_to_thread=False),
+            "principal": Provide(provide_principal),
             "tenant": Provide(provide_tenant),
             "expected": Provide(provide_expected),
         },

@@ -168,9 +168,7 @@ async def find(pool: Pool, tenant: Tenant, serial: str, contact: Contact) -> lis
 async def read(pool: Pool, tenant: Tenant, device: UUID, contact: Contact) -> Device:
     """One device of the organization; raises NotFoundError for any other."""
     async with transaction(pool, tenant) as conn:
-        row = await _queries.find_device(
-            conn, organization_id=tenant.organization, device_id=device
-        )
+        row = await _queries.find_device(conn, device_id=device)
     if row is None:
         raise NotFoundError("the organization has no such device")
     return view(row, contact)

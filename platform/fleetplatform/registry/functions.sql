@@ -30,6 +30,37 @@ comment on function iot.find_principal(bytea) is
 revoke execute on function iot.find_principal(bytea) from public;
 grant execute on function iot.find_principal(bytea) to iot_api;
 
+create or replace function iot.is_within(organization uuid, ancestor uuid) returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+    with recursive up (organization_id, parent_id) as (
+        select o.organization_id, o.parent_id
+        from iot.organizations as o
+        where o.organization_id = organization
+        union
+        select o.organization_id, o.parent_id
+        from up as u
+        join iot.organizations as o on o.organization_id = u.parent_id
+    )
+    select exists (select from up where ancestor is null or organization_id = ancestor);
+end;
+comment on function iot.is_within(uuid, uuid) is
+    'Whether an organization is another or lies below it; a null ancestor: whether it is there.';
+revoke execute on function iot.is_within(uuid, uuid) from public;
+grant execute on function iot.is_within(uuid, uuid) to iot_api;
+
+create or replace function iot.every_organization() returns text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select coalesce(string_agg(organization_id::text, ','), '') from iot.organizations;
+end;
+comment on function iot.every_organization() is
+    'All organizations, as app.organization_ids holds them: what the operator sees.';
+revoke execute on function iot.every_organization() from public;
+grant execute on function iot.every_organization() to iot_api;
+
 create or replace function iot_private.record_device_move() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

@@ -324,7 +324,7 @@ begin
         perform iot_private.make_index(index_name);
     end loop;
     perform iot_private.comment_on_readings();
-    perform iot_private.protect('iot.sensor_data');
+    perform iot_private.protect_readings();
     grant insert on iot.sensor_data to iot_ingest;
     grant select on iot.sensor_data to iot_worker, iot_api;
     insert into iot.storage_layout (kind, range_unit, split_by_type, indexes)

@@ -30,21 +30,35 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
         "invalid_span": Code(422, "A span of time is empty, reversed or too long."),
         "invalid_sort": Code(422, "The list cannot be sorted so."),
+        "last_admin_key": Code(
+            409, "Without this key nobody could govern the organization; make another first."
+        ),
         "method_not_allowed": Code(405, "The route exists, but not with this method."),
         "no_readings": Code(404, "The sensor is there, but has sent nothing yet."),
+        "name_taken": Code(409, "Another of the organization has this name."),
         "not_found": Code(404, "It is not there, or belongs to somebody else."),
+        "only_viewers_limited": Code(
+            422, "Who may change things is not limited to groups of devices: only a viewer is."
+        ),
+        "organization_cycle": Code(409, "An organization cannot lie below itself."),
+        "organization_depth": Code(409, "The tree of organizations would be too deep."),
+        "organization_unsaid": Code(
+            403, "The operator must say in which organization: Fleetstorm-Organization."
+        ),
         "overloaded": Code(429, "Too many readings wait already; come again after Retry-After."),
         "quota_exceeded": Code(403, "The organization has used up what it may have."),
         "quota_exceeded_rate": Code(
             429, "The organization sends more readings than it may; come again after Retry-After."
         ),
         "refused": Code(400, "The request is refused; the detail says why."),
+        "role_too_high": Code(403, "Nobody gives a role above their own, nor above the user's."),
         "stale": Code(412, "It was changed since it was read: read it again."),
         "too_many_buckets": Code(422, "The span makes too many buckets; make them wider."),
         "too_many_readings": Code(422, "The span holds too many readings; ask for a shorter one."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
         "unreadable_body": Code(422, "The body cannot be read at all."),
         "unsupported_media": Code(415, "This media type or encoding is not taken."),
+        "user_deactivated": Code(409, "The user is deactivated and gets no keys."),
         "unavailable": Code(503, "The platform cannot answer now; try again later."),
     }
 )

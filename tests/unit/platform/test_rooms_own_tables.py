@@ -46,6 +46,7 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.audit_log": "registry",
         "iot.detector_checkpoints": "ingest",
         "iot.device_credentials": "registry",
+        "iot.device_group_shares": "registry",
         "iot.device_type_versions": "registry",
         "iot.device_types": "registry",
         "iot.devices": "registry",
@@ -60,6 +61,9 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.sensor_hourly_sums": "ingest",
         "iot.sensors": "registry",
         "iot.storage_layout": "timeseries",
+        "iot.user_group_members": "registry",
+        "iot.user_groups": "registry",
+        "iot.users": "registry",
         "iot_private.function_files": "database",
     }
     assert expected.items() <= found.items()

@@ -2,22 +2,19 @@
 
 from uuid import UUID
 
-from litestar import Request, get, put
+from litestar import get, put
 from litestar.di import Provide
 
-from fleetplatform.api.access import Context, is_operator, provide_tenant, token_of
+from fleetplatform.api.access import Context
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.registry import quotas
-from fleetplatform.registry.organizations import OPERATOR, Role
+from fleetplatform.registry.organizations import OPERATOR, Principal, Role
 from fleetplatform.wire.resources.quotas import NewQuotas, Quotas, Usage
 
 
-async def provide_asker(request: Request, organization_id: UUID) -> Tenant:  # type: ignore[type-arg]
+async def provide_asker(principal: Principal, organization_id: UUID) -> Tenant:
     """As whom a request works: the operator as the organization itself, others as they are."""
-    context: Context = request.app.state.context
-    if is_operator(context, token_of(request)):
-        return Tenant(organization_id, OPERATOR)
-    return await provide_tenant(request)
+    return principal.tenant or Tenant(organization_id, OPERATOR)
 
 
 _ASKER = {"asker": Provide(provide_asker)}

@@ -30,11 +30,11 @@ set last_seen_at = c.seen_at
 from unnest(:device_ids::uuid[], :seen_at::timestamptz[]) as c (device_id, seen_at)
 where d.device_id = c.device_id;
 
--- name: find_device(organization_id, device_id)^
--- One device of an organization.
+-- name: find_device(device_id)^
+-- One device, if it is seen.
 select
     d.serial_number, d.device_id, d.device_status, d.last_seen_at, t.name as device_type,
     d.device_type_version, d.hardware_revision
 from iot.devices as d
 join iot.device_types as t using (device_type_id)
-where d.organization_id = :organization_id and d.device_id = :device_id;
+where d.device_id = :device_id;

@@ -303,8 +303,60 @@ async def test_nobody_may_truncate_and_only_ties_may_be_deleted(owner: asyncpg.C
     assert {row["what"] for row in rows} == MAY_DELETE
 
 
-LIMITED = {"devices", "sensors", "alerts", "sensor_hourly_aggregates"}
-"""Tables of which people who are limited to groups of devices see a part."""
+LIMITED = {
+    "devices", "sensors", "alerts", "device_credentials", "audit_log", "sensor_calibrations",
+    "alert_rules", "alert_events", "device_groups", "device_group_members",
+    "sensor_hourly_aggregates",
+}  # fmt: skip
+"""Tables of which people who are limited to groups of devices see a part; sensor_data says so in
+its own tenant policy, which is cheaper by row."""
+
+
+async def test_every_table_with_a_device_is_limited(owner: asyncpg.Connection) -> None:
+    """That iot_api can read at all; partitions it cannot."""
+    tables = await _names(
+        owner,
+        """
+        select c.relname
+        from pg_class as c
+        join pg_attribute as a on a.attrelid = c.oid and a.attname = 'device_id'
+        where c.relnamespace = 'iot'::regnamespace and c.relkind in ('r', 'p')
+          and has_table_privilege('iot_api', c.oid, 'select')
+        """,
+    )
+    assert {"devices", "sensors", "alerts"} < set(tables) - {"sensor_data"} <= LIMITED
+    readings = await owner.fetchval(
+        "select qual from pg_policies where tablename = 'sensor_data' and policyname = 'tenant'"
+    )
+    assert "app.device_groups" in readings
+
+
+VIEWS = """
+    select c.oid::regclass::text as name,
+        c.relkind = 'v' and not coalesce('security_invoker=true' = any (c.reloptions), false)
+            as is_definers,
+        c.relkind = 'm' and c.relnamespace <> 'iot_private'::regnamespace as is_open
+    from pg_class as c
+    where c.relkind in ('v', 'm') and c.relnamespace::regnamespace::text <> all (
+        array['pg_catalog', 'information_schema']
+    )
+"""
+
+
+async def test_views_are_read_with_the_rights_of_whoever_asks(owner: asyncpg.Connection) -> None:
+    """A materialised view has no row security at all: none lies where a service could read it."""
+    views = await owner.fetch(VIEWS)
+    assert [row["name"] for row in views if row["is_definers"] or row["is_open"]] == []
+    assert "iot.iot_operations_dashboard" in {row["name"] for row in views}
+    for wrong in (
+        "create view iot.wrong as select 1 as one",
+        "create view iot.wrong with (security_invoker = false) as select 1 as one",
+        "create materialized view iot.wrong as select 1 as one",
+    ):
+        await owner.execute(wrong)
+        found = await owner.fetch(VIEWS)
+        assert [r["name"] for r in found if r["is_definers"] or r["is_open"]] == ["iot.wrong"]
+        await owner.execute(f"drop {'materialized ' * ('mat' in wrong)}view iot.wrong")
 
 
 async def test_tables_of_devices_are_limited_to_shared_groups(owner: asyncpg.Connection) -> None:
