@@ -53,9 +53,12 @@ class RegistrySettings(Settings, frozen=True, kw_only=True):
 
 
 class WorkerSettings(Settings, frozen=True, kw_only=True):
-    """How often the worker's jobs run."""
+    """How often the worker's jobs run, and in which pieces."""
 
     partition_interval: Duration
+    reprocess_interval: Duration
+    reprocess_rows: Count
+    reprocess_settle: Duration
 
 
 class EngineSettings(Settings, frozen=True, kw_only=True):

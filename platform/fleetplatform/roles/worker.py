@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from fleetplatform.registry import reprocessing
 from fleetplatform.roles.part import App, Shared
 from fleetplatform.timeseries import partitions
 
@@ -23,9 +24,10 @@ class WorkerRole:
 
     async def start(self) -> None:
         """Begin all jobs."""
-        interval_s = self._shared.settings.platform.worker.partition_interval
+        settings = self._shared.settings.platform.worker
         jobs: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
-            ("partitions", interval_s, self._make_partitions),
+            ("partitions", settings.partition_interval, self._make_partitions),
+            ("reprocessing", settings.reprocess_interval, self._reprocess),
         ]
         self._tasks = [
             asyncio.create_task(_repeat(name, interval, job), name=name)
@@ -38,6 +40,11 @@ class WorkerRole:
             self._shared.clock.now_us(),
             self._shared.settings.platform.layout,
         )
+
+    async def _reprocess(self) -> None:
+        settings, pool = self._shared.settings.platform.worker, self._shared.pools[ROLE]
+        while await reprocessing.advance(pool, settings.reprocess_rows, settings.reprocess_settle):
+            pass
 
     def is_ready(self) -> bool:
         """Whether the jobs run."""
