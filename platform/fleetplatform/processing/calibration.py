@@ -16,7 +16,8 @@ class History(Protocol):
     int32, by position, the one of the same sensor that holds from before it, 0 after the first ·
     from_us, due_us: from when it holds, and from when the next is overdue · multiplier, offset:
     calibrated = raw × multiplier + offset · higher: shape (positions, 4), the factors of raw² to
-    raw⁵ · is_curved, is_dated: whether any has such a factor, whether any is ever due.
+    raw⁵ · curved: whether it has one that is not zero · is_curved, is_dated: whether any is, is
+    ever due.
     """
 
     @property
@@ -33,6 +34,8 @@ class History(Protocol):
     def offset(self) -> Floats: ...  # noqa: D102
     @property
     def higher(self) -> Floats: ...  # noqa: D102
+    @property
+    def curved(self) -> NDArray[np.bool_]: ...  # noqa: D102
     @property
     def is_curved(self) -> bool: ...  # noqa: D102
     @property
@@ -62,7 +65,7 @@ def calibrate(
     changed = (factor != 1.0) | (addend != 0.0)
     curved = np.zeros(0, dtype=np.intp)
     if history.is_curved:
-        curved = np.flatnonzero(history.higher[at].any(axis=1))
+        curved = np.flatnonzero(history.curved[at])
         changed[curved] = True
     overdue = np.zeros(len(raw), dtype=np.bool_)
     if history.is_dated:

@@ -1,6 +1,6 @@
 """The calibrations of all sensors as arrays, each sensor's as a chain from the newest back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,8 @@ class Calibrations:
     newest: by sensor, the position of the one that holds from the latest time, 0 without any ·
     previous: by position, the next older one of the sensor, 0 after the oldest · sensor: whose ·
     from_us, due_us: from when it holds, and when the next is due (NEVER_US: not at all) ·
-    multiplier, offset, higher: calibrated = offset + multiplier·raw + higher[0]·raw² + …
+    multiplier, offset, higher: calibrated = offset + multiplier·raw + higher[0]·raw² + … ·
+    curved: whether any of `higher` is not zero; is_curved, is_dated: whether any is, is ever due.
     """
 
     newest: Positions
@@ -45,6 +46,7 @@ class Calibrations:
     multiplier: Floats
     offset: Floats
     higher: Floats
+    curved: NDArray[np.bool_]
     is_curved: bool = False
     is_dated: bool = False
 
@@ -60,6 +62,7 @@ class Calibrations:
             multiplier=np.ones(1),
             offset=np.zeros(1),
             higher=np.zeros((1, HIGHER_MAX)),
+            curved=np.zeros(1, np.bool_),
         )
 
     def extended(self, sensors: int, new: Entered) -> "Calibrations":
@@ -69,6 +72,8 @@ class Calibrations:
         """
         newest = np.zeros(sensors, np.int32)
         newest[: len(self.newest)] = self.newest
+        if not len(new.sensor):
+            return replace(self, newest=newest)
         sensor = np.concatenate([self.sensor, new.sensor])
         from_us = np.concatenate([self.from_us, new.from_us])
         previous = np.concatenate([self.previous, np.zeros(len(new.sensor), np.int32)])
@@ -77,11 +82,11 @@ class Calibrations:
         # Position 0 is of sensor -1, the last of `touched`, which is never set.
         chained = np.flatnonzero(touched[sensor])
         order = chained[np.lexsort((from_us[chained], sensor[chained]))].astype(np.int32)
-        if len(order):
-            same = np.diff(sensor[order]) == 0
-            previous[order] = np.concatenate([[0], np.where(same, order[:-1], 0)])
-            last = order[np.append(~same, True)]
-            newest[sensor[last]] = last
+        same = np.diff(sensor[order]) == 0
+        previous[order] = np.concatenate([[0], np.where(same, order[:-1], 0)])
+        last = order[np.append(~same, True)]
+        newest[sensor[last]] = last
+        curved = new.higher.any(axis=1)
         return Calibrations(
             newest=newest,
             previous=previous,
@@ -91,6 +96,7 @@ class Calibrations:
             multiplier=np.concatenate([self.multiplier, new.multiplier]),
             offset=np.concatenate([self.offset, new.offset]),
             higher=np.concatenate([self.higher, new.higher]),
-            is_curved=self.is_curved or bool(new.higher.any()),
+            curved=np.concatenate([self.curved, curved]),
+            is_curved=self.is_curved or bool(curved.any()),
             is_dated=self.is_dated or bool((new.due_us != NEVER_US).any()),
         )

@@ -17,7 +17,7 @@ import structlog
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction
-from fleetplatform.errors import InvalidError, NotFoundError
+from fleetplatform.errors import ConflictError, InvalidError, NotFoundError
 from fleetplatform.registry import sensors
 from fleetplatform.registry.fields import instant
 from fleetplatform.timeseries.instants import to_us
@@ -25,6 +25,8 @@ from fleetplatform.timeseries.recalibration import recalibrate
 from fleetplatform.wire.resources.calibrations import Interval, Reprocessing
 
 FAILURES_MAX = 10
+JOBS_MAX = 1_000
+"""Of one organization, waiting or at work."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _log = structlog.get_logger()
@@ -34,7 +36,7 @@ _queries: Any = load(__file__)
 async def ask(pool: Pool, tenant: Tenant, sensor: UUID, interval: Interval) -> Reprocessing:
     """A job for one of the organization's own sensors.
 
-    Raises InvalidError (invalid_interval) and NotFoundError.
+    Raises InvalidError (invalid_interval), NotFoundError, and ConflictError (too_many_jobs).
     """
     try:
         measured = instant("from_us", interval.from_us), instant("to_us", interval.to_us)
@@ -50,6 +52,12 @@ async def ask(pool: Pool, tenant: Tenant, sensor: UUID, interval: Interval) -> R
             measured_from=measured[0],
             measured_to=measured[1],
         )
+        waiting = await _queries.count_reprocessing(conn, organization_id=tenant.organization)
+        if waiting > JOBS_MAX:
+            raise ConflictError(
+                f"{JOBS_MAX} jobs of the organization wait: ask again when some are done",
+                code="too_many_jobs",
+            )
     if row is None:
         raise sensors.no_sensor()
     return _view(row)

@@ -39,6 +39,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "refused": Code(400, "The request is refused; the detail says why."),
         "stale": Code(412, "It was changed since it was read: read it again."),
         "too_many_calibrations": Code(409, "The sensor has as many calibrations as it may have."),
+        "too_many_jobs": Code(409, "As many jobs as may wait do so; ask again later."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
         "unreadable_body": Code(422, "The body cannot be read at all."),
         "unsupported_media": Code(415, "This media type or encoding is not taken."),

@@ -35,12 +35,13 @@ select count(*) from iot.sensor_calibrations where sensor_id = :sensor_id;
 -- name: list_calibrations(sensor_id, after, count)
 -- A sensor's history from a time on, in the order in which the calibrations hold.
 select
-    calibration_id, organization_id, sensor_id, multiplier, offset_value, higher_factors,
-    nullif(valid_from, '-infinity') as valid_from, due_at, performed_by, note, actor, created_at
-from iot.sensor_calibrations
-where sensor_id = :sensor_id
-  and (:after::timestamptz is null or valid_from > :after::timestamptz)
-order by valid_from
+    c.calibration_id, c.organization_id, c.sensor_id, c.multiplier, c.offset_value,
+    c.higher_factors, nullif(c.valid_from, '-infinity') as valid_from, c.due_at, c.performed_by,
+    c.note, c.actor, c.created_at
+from iot.sensor_calibrations as c
+where c.sensor_id = :sensor_id
+  and (:after::timestamptz is null or c.valid_from > :after::timestamptz)
+order by c.valid_from
 limit :count::integer;
 
 -- name: read_calibration(calibration_id)^

@@ -40,7 +40,7 @@ where maintenance_id = :maintenance_id;
 select kind, performed_at, performed_by, note, next_due_at, revision
 from iot.maintenance_records
 where organization_id = :organization_id and maintenance_id = :maintenance_id
-for update;
+for no key update;
 
 -- name: change_maintenance(organization_id, maintenance_id, kind, performed_at, performed_by, note, next_due_at)^
 -- A record as it is from now on.

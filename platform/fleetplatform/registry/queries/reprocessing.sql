@@ -13,6 +13,11 @@ returning
     job_id, organization_id, sensor_id, measured_from, measured_to, job_state, rows_done,
     rows_changed, actor, created_at, finished_at;
 
+-- name: count_reprocessing(organization_id)$
+-- How many jobs of an organization are not at their end.
+select count(*) from iot.reprocessing_jobs
+where organization_id = :organization_id and finished_at is null;
+
 -- name: read_reprocessing(job_id)^
 -- One job.
 select

@@ -48,7 +48,7 @@ where sensor_id = :sensor_id;
 -- The revision of an organization's own sensor, which nobody changes until the transaction ends.
 select revision from iot.sensors
 where organization_id = :organization_id and sensor_id = :sensor_id
-for update;
+for no key update;
 
 -- name: set_sensor_status(organization_id, sensor_id, sensor_status)!
 -- A sensor's new status.

@@ -1,6 +1,7 @@
 """Readings calibrated again are what they would be if they came now, whatever happens meanwhile."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -204,6 +205,38 @@ async def test_the_interval_alone_is_done_in_every_layout(make_bench, layout: st
     assert (await bench.reprocess(0, START_US, to_us_, 1000)).rows_changed == 0
     rows = await bench.rows()
     assert told(rows) == await bench.expected(rows)
+
+
+async def test_a_piece_reads_the_partitions_of_its_interval_alone_by_the_unique_key(
+    make_bench,
+) -> None:
+    """The plan of the very statement that runs, as auto_explain logs it."""
+    bench, engine = await make_bench("monthly_list")
+    await fill(bench, engine, 60, 3)
+    later = START_US + np.arange(1, 6) * 62 * DAY_US
+    for t_us in later.tolist():
+        await bench.store(engine, np.zeros(1, np.int32), np.array([t_us]), np.array([1.0]))
+    logged: list[str] = []
+    bench.owner.add_log_listener(lambda _, message: logged.append(message.message))
+    await bench.owner.execute(
+        "load 'auto_explain'; set auto_explain.log_min_duration = 0;"
+        " set auto_explain.log_nested_statements = on; set auto_explain.log_format = json;"
+        " set client_min_messages = log; set plan_cache_mode = force_generic_plan"
+    )
+    await bench.owner.fetch(
+        "select * from iot.recalibrate($1, $2, '2026-06-16Z', '2026-06-20Z', 50)",
+        bench.tenant.organization, bench.sensor_ids[0],
+    )  # fmt: skip
+    plans = [text for text in logged if "sensor_data" in text and "recalibrate(" not in text]
+    assert len(plans) == 2
+    node = re.compile(
+        r'"Node Type": "([\w ]+)"(?:(?!"Node Type").)*?"Relation Name": "(sensor_data\w+)"', re.S
+    )
+    found = [scan for text in plans for scan in node.findall(text)]
+    assert {kind for kind, _ in found} == {"Index Scan", "Index Only Scan"}
+    assert {name for _, name in found} == {
+        "sensor_data_2026_06_type_1", "sensor_data_2026_06_default", "sensor_data_default"
+    }
 
 
 async def test_a_job_that_fails_again_and_again_is_given_up(make_bench) -> None:
