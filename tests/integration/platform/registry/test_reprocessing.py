@@ -233,10 +233,9 @@ async def test_a_piece_reads_the_partitions_of_its_interval_alone_by_the_unique_
         r'"Node Type": "([\w ]+)"(?:(?!"Node Type").)*?"Relation Name": "(sensor_data\w+)"', re.S
     )
     found = [scan for text in plans for scan in node.findall(text)]
-    assert {kind for kind, _ in found} == {"Index Scan", "Index Only Scan"}
-    assert {name for _, name in found} == {
-        "sensor_data_2026_06_type_1", "sensor_data_2026_06_default", "sensor_data_default"
-    }
+    kinds = {kind for kind, _ in found if kind != "ModifyTable"}
+    assert kinds <= {"Index Scan", "Index Only Scan"}
+    assert {name for _, name in found} == {"sensor_data_2026_06_type_1"}
 
 
 async def test_a_job_that_fails_again_and_again_is_given_up(make_bench) -> None:
