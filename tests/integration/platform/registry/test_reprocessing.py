@@ -26,6 +26,7 @@ from fleetplatform.registry import (
     organizations,
     reprocessing,
 )
+from fleetplatform.registry.calibrations import ALWAYS_US, NEVER_US, Calibrations, Entered
 from fleetplatform.registry.directory import Directory
 from fleetplatform.registry.identifiers import halves_of
 from fleetplatform.timeseries.instants import to_us
@@ -185,6 +186,61 @@ async def test_rows_become_what_they_would_be_if_they_came_now(make_bench) -> No
         assert old["data_quality"] & ~65 == new["data_quality"] & ~65
         kept = ("sensor_id", "is_anomaly", "anomaly_score", "received_at")
         assert [old[name] for name in kept] == [new[name] for name in kept]
+
+
+async def test_sql_and_arrays_calibrate_to_the_same_bits(owner: asyncpg.Connection) -> None:
+    """Over all magnitudes: what overflows, what vanishes, and what lies between."""
+    print(f"seed {SEED}")
+    rng = np.random.default_rng(SEED)
+    count = 3000
+    magnitudes = rng.choice([-320, -200, -3, 0, 2, 160, 307], (count, 7))
+    numbers = rng.normal(0, 1, (count, 7)) * 10.0**magnitudes
+    numbers[rng.random((count, 7)) < 0.1] = 0.0
+    raw, offset, multiplier, higher = numbers[:, 0], numbers[:, 1], numbers[:, 2], numbers[:, 3:]
+    degree = rng.integers(0, 5, count)
+    higher[np.arange(4) >= degree[:, None]] = 0.0
+    higher[degree > 0, degree[degree > 0] - 1] += 1.0
+    multiplier[(degree == 0) & (multiplier == 0)] = 2.0
+    sensor = np.arange(count, dtype=np.int32)
+    always, never = np.full(count, ALWAYS_US), np.full(count, NEVER_US)
+    entered = Entered(sensor, always, never, multiplier, offset, higher)
+    history = Calibrations.empty().extended(count, entered)
+    expected = calibrate(raw, sensor, np.zeros(count, np.int64), history).value
+    found = await owner.fetch(
+        "select iot.calibrated(x, m, o, h::float8[]) from unnest($1::float8[], $2::float8[],"
+        " $3::float8[], $4::text[]) with ordinality as t (x, m, o, h, place) order by place",
+        raw.tolist(), multiplier.tolist(), offset.tolist(),
+        ["{" + ",".join(map(repr, h[:d])) + "}" if d else None
+         for h, d in zip(higher.tolist(), degree.tolist(), strict=True)],
+    )  # fmt: skip
+    assert [row[0] for row in found] == expected.tolist()
+    assert np.isinf(expected).sum() > 100
+    assert (expected == 0).sum() > 0
+
+
+async def test_what_was_on_its_way_is_found_by_the_second_pass(make_bench) -> None:
+    bench, engine = await make_bench("monthly_list")
+    await fill(bench, engine, 30, 3)
+    await bench.calibrate(0, multiplier=3.0, valid_from_us=START_US)
+    api, worker_pool = bench.pools["iot_api"], bench.pools["iot_worker"]
+    interval = Interval(from_us=START_US, to_us=START_US + SPAN_US)
+    asked = await reprocessing.ask(api, bench.tenant, bench.sensor_ids[0], interval)
+    while await reprocessing.advance(worker_pool, 7, 3600.0):
+        pass
+    assert (await reprocessing.read(api, bench.tenant, asked.job_id)).state == "settling"
+    stale = await bench.owner.execute(
+        "update iot.sensor_data set measurement_value = raw_value, raw_value = null"
+        " where sensor_id = $1 and measurement_timestamp < '2026-06-20Z'", bench.sensor_ids[0]
+    )  # fmt: skip
+    assert stale != "UPDATE 0"
+    await bench.owner.execute("update iot.reprocessing_jobs set settle_from = now()")
+    while await reprocessing.advance(worker_pool, 7, 3600.0):
+        pass
+    job = await reprocessing.read(api, bench.tenant, asked.job_id)
+    assert (job.state, job.rows_done) == ("done", 30)
+    assert f"UPDATE {job.rows_changed - 30}" == stale
+    rows = await bench.rows()
+    assert told(rows) == await bench.expected(rows)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
