@@ -18,6 +18,7 @@ from fleetplatform.registry.fields import (
     check_text,
     instant,
     instant_or_none,
+    soonest_after,
 )
 from fleetplatform.timeseries.instants import to_us
 from fleetplatform.wire.paging import Page, cut
@@ -82,7 +83,11 @@ async def listed(pool: Pool, tenant: Tenant, sensor: UUID, page: Page) -> Calibr
         found = [
             _view(row)
             async for row in _queries.list_calibrations(
-                conn, sensor_id=sensor, after=after, count=page.limit + 1
+                conn,
+                sensor_id=sensor,
+                descending=page.descending,
+                after=after,
+                count=page.limit + 1,
             )
         ]
     shown, cursor = cut(found, page, lambda one: (_place(one), one.calibration_id))
@@ -109,7 +114,7 @@ async def due(pool: Pool, tenant: Tenant, before_us: int, page: Page) -> Calibra
 
     One that a later one has followed is due no more, whenever that begins to hold.
     """
-    after = after_instant(page)
+    after = soonest_after(page)
     async with transaction(pool, tenant) as conn:
         found = [
             _view(row)

@@ -35,9 +35,8 @@ def instant_or_none(name: str, us: int | None) -> datetime | None:
 def after_instant(page: Page) -> datetime | None:
     """The time after which a page of a list by time begins; None at the start.
 
-    Raises InvalidError (invalid_cursor, invalid_sort: such lists have one order).
+    Raises InvalidError (invalid_cursor).
     """
-    check_order(page)
     if page.after_value is None:
         return None
     try:
@@ -47,7 +46,8 @@ def after_instant(page: Page) -> datetime | None:
         raise InvalidError(message, code="invalid_cursor") from None
 
 
-def check_order(page: Page) -> None:
-    """Raise InvalidError (invalid_sort) for a descending page of a list that has one order."""
+def soonest_after(page: Page) -> datetime | None:
+    """The same for a list that goes by the soonest only; raises InvalidError (invalid_sort) too."""
     if page.descending:
         raise InvalidError(f"sort: this list goes by {page.sort} only", code="invalid_sort")
+    return after_instant(page)

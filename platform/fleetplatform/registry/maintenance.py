@@ -15,6 +15,7 @@ from fleetplatform.registry.fields import (
     check_text,
     instant,
     instant_or_none,
+    soonest_after,
 )
 from fleetplatform.timeseries.instants import to_us
 from fleetplatform.wire.paging import Page, cut
@@ -53,6 +54,7 @@ async def listed(
             async for row in _queries.list_maintenance(
                 conn,
                 device_id=device,
+                descending=page.descending,
                 after=after,
                 after_id=page.after_id,
                 count=page.limit + 1,
@@ -95,7 +97,7 @@ async def change(
 
 async def due(pool: Pool, tenant: Tenant, before_us: int, page: Page) -> MaintenanceRecords:
     """A page of what is due before a time and was not done again since, soonest first."""
-    after = after_instant(page)
+    after = soonest_after(page)
     async with transaction(pool, tenant) as conn:
         found = [
             _view(row)

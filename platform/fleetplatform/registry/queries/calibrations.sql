@@ -32,7 +32,7 @@ returning
 -- How many calibrations a sensor has.
 select count(*) from iot.sensor_calibrations where sensor_id = :sensor_id;
 
--- name: list_calibrations(sensor_id, after, count)
+-- name: list_calibrations(sensor_id, descending, after, count)
 -- A sensor's history from a time on, in the order in which the calibrations hold.
 select
     c.calibration_id, c.organization_id, c.sensor_id, c.multiplier, c.offset_value,
@@ -40,8 +40,14 @@ select
     c.note, c.actor, c.created_at
 from iot.sensor_calibrations as c
 where c.sensor_id = :sensor_id
-  and (:after::timestamptz is null or c.valid_from > :after::timestamptz)
-order by c.valid_from
+  and case
+        when :after::timestamptz is null then true
+        when :descending::boolean then c.valid_from < :after::timestamptz
+        else c.valid_from > :after::timestamptz
+    end
+order by
+    case when not :descending::boolean then c.valid_from end,
+    case when :descending::boolean then c.valid_from end desc
 limit :count::integer;
 
 -- name: read_calibration(calibration_id)^

@@ -13,18 +13,24 @@ returning
     maintenance_id, organization_id, device_id, kind, performed_at, performed_by, note,
     next_due_at, actor, created_at, revision;
 
--- name: list_maintenance(device_id, after, after_id, count)
+-- name: list_maintenance(device_id, descending, after, after_id, count)
 -- Records in order of the time at which the work was done, of one device where it is given.
 select
     maintenance_id, organization_id, device_id, kind, performed_at, performed_by, note,
     next_due_at, actor, created_at, revision
 from iot.maintenance_records
 where (:device_id::uuid is null or device_id = :device_id::uuid)
-  and (performed_at, maintenance_id) > (
-      coalesce(:after::timestamptz, '-infinity'),
-      coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000')
-  )
-order by performed_at, maintenance_id
+  and case
+        when :after::timestamptz is null then true
+        when :descending::boolean then
+            (performed_at, maintenance_id) < (:after::timestamptz, :after_id::uuid)
+        else (performed_at, maintenance_id) > (:after::timestamptz, :after_id::uuid)
+    end
+order by
+    case when not :descending::boolean then performed_at end,
+    case when not :descending::boolean then maintenance_id end,
+    case when :descending::boolean then performed_at end desc,
+    case when :descending::boolean then maintenance_id end desc
 limit :count::integer;
 
 -- name: read_maintenance(maintenance_id)^

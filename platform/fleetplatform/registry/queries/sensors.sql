@@ -16,13 +16,16 @@ join unnest(
     name, position, sensor_type, unit, value_min, value_max, resolution, specification_at
 ) using (specification_at);
 
--- name: list_sensors(device_id, sensor_type, sensor_status, due_before, after_id, count)
+-- name: list_sensors(device_id, sensor_type, sensor_status, due_before, descending, after_id, count)
 -- Sensors in order of id, with filters where they are given.
 select
     s.sensor_id, s.organization_id, s.device_id, s.name, s.sensor_type, s.unit, s.value_min,
     s.value_max, s.resolution, s.sensor_status, s.revision
 from iot.sensors as s
-where s.sensor_id > :after_id::uuid
+where case
+        when :descending::boolean then s.sensor_id < :after_id::uuid
+        else s.sensor_id > :after_id::uuid
+    end
   and (:device_id::uuid is null or s.device_id = :device_id::uuid)
   and (:sensor_type::smallint is null or s.sensor_type = :sensor_type::smallint)
   and (:sensor_status::text is null or s.sensor_status = :sensor_status::text)
@@ -33,7 +36,9 @@ where s.sensor_id > :after_id::uuid
       order by c.valid_from desc
       limit 1
   ) < :due_before::timestamptz)
-order by s.sensor_id
+order by
+    case when not :descending::boolean then s.sensor_id end,
+    case when :descending::boolean then s.sensor_id end desc
 limit :count::integer;
 
 -- name: read_sensor(sensor_id)^

@@ -49,12 +49,8 @@ async def test_sensors_in_pages_and_by_filters(platform):
     ids = [one["sensor_id"] for one in everything]
     assert ids == sorted(ids)
     assert {one["organization_id"] for one in everything} == {str(tenant.organization_id)}
-    found, cursor = [], ""
-    while cursor is not None:
-        page = await call("GET", f"/sensors?limit=3{cursor and '&cursor=' + cursor}")
-        found += page["sensors"]
-        cursor = page["next_cursor"]
-    assert found == everything
+    assert await in_pages(call, "/sensors?limit=3", "sensors") == everything
+    assert await in_pages(call, "/sensors?sort=-enrolled&limit=3", "sensors") == everything[::-1]
     of_device = await call("GET", f"/sensors?device_id={tenant.devices['t1'].device_id}")
     assert [one["sensor_id"] for one in of_device["sensors"]] == [str(tenant.sensor("t1"))]
     by_type = await call("GET", "/sensors?type=humidity")
@@ -63,8 +59,18 @@ async def test_sensors_in_pages_and_by_filters(platform):
     by_status = await call("GET", "/sensors?status=faulty")
     assert [one["sensor_id"] for one in by_status["sensors"]] == [str(tenant.sensor("t1"))]
     assert "temperature" in await call.refused("GET", "/sensors?type=smell", None, 422, "invalid")
-    await call.refused("GET", "/sensors?sort=-enrolled", None, 422, "invalid_sort")
+    await call.refused("GET", "/calibrations/due?sort=-due", None, 422, "invalid_sort")
     await call.refused("GET", "/sensors?status=lost", None, 422, "invalid")
+
+
+async def in_pages(call: Caller, path: str, noun: str) -> list[Any]:
+    """A whole list, page by page."""
+    page = await call("GET", path)
+    found = page[noun]
+    while page["next_cursor"] is not None:
+        page = await call("GET", f"{path}&cursor={page['next_cursor']}")
+        found += page[noun]
+    return found
 
 
 async def test_a_change_goes_by_the_state_that_was_read(platform):
@@ -132,6 +138,8 @@ async def test_the_calibration_in_force_when_it_was_measured(platform, platform_
     ]
     assert history[0]["actor"].startswith("api_key:")
     assert history[1:] == entered[::-1]
+    path = f"/sensors/{sensor}/calibrations?limit=1&sort=-valid_from"
+    assert await in_pages(call, path, "calibrations") == history[::-1]
     read = await call("GET", f"/calibrations/{entered[0]['calibration_id']}")
     assert read == entered[0]
     times = [now, now - 4 * DAY_US, now - 7 * DAY_US, now - 20 * DAY_US]
@@ -238,9 +246,9 @@ async def test_maintenance_records_and_what_is_due(platform):
             ("c1", "cleaning", 4, 30),
         )
     ]  # fmt: skip
-    listed = await call("GET", "/maintenance?limit=3")
-    rest = await call("GET", f"/maintenance?cursor={listed['next_cursor']}")
-    assert [*listed["maintenance"], *rest["maintenance"]] == made
+    assert await in_pages(call, "/maintenance?limit=3", "maintenance") == made
+    path = "/maintenance?limit=1&sort=-performed"
+    assert await in_pages(call, path, "maintenance") == made[::-1]
     of_one = await call("GET", f"/maintenance?device_id={ids['c1']}")
     assert of_one["maintenance"] == [made[0], *made[2:]]
     due = await call("GET", f"/maintenance/due?before={20 * DAY_US}")
