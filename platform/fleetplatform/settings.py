@@ -54,10 +54,13 @@ class RegistrySettings(Settings, frozen=True, kw_only=True):
 
 
 class WorkerSettings(Settings, frozen=True, kw_only=True):
-    """How often the worker's jobs run."""
+    """How often the worker's jobs run, and in which pieces."""
 
     partition_interval: Duration
     rollup_interval: Duration
+    reprocess_interval: Duration
+    reprocess_rows: Count
+    reprocess_settle: Duration
 
 
 class EngineSettings(Settings, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
-from fleetplatform.registry.calibrations import ALWAYS_US, NEVER_US
+from fleetplatform.registry.calibrations import ALWAYS_US, HIGHER_MAX, NEVER_US
 from fleetplatform.registry.identifiers import Halves, split
 
 _queries: Any = load(__file__)
@@ -55,8 +55,10 @@ class NewCalibrations:
     sensor_high: Halves
     sensor_low: Halves
     from_us: NDArray[np.int64]
+    due_us: NDArray[np.int64]
     multiplier: NDArray[np.float64]
     offset: NDArray[np.float64]
+    higher: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,10 @@ def _calibrations(row: Any) -> NewCalibrations:
         sensor_high=high,
         sensor_low=low,
         from_us=_times_us(row["valid_from"]),
+        due_us=_times_us(row["due"]),
         multiplier=_column(row["multipliers"], ">f8").astype(np.float64),
         offset=_column(row["offsets"], ">f8").astype(np.float64),
+        higher=_column(row["higher"], ">f8").astype(np.float64).reshape(-1, HIGHER_MAX),
     )
 
 

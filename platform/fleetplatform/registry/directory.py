@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fleetplatform.database.pool import Pool
 from fleetplatform.registry import changes
-from fleetplatform.registry.calibrations import Calibrations
+from fleetplatform.registry.calibrations import Calibrations, Entered
 from fleetplatform.registry.identifiers import Halves, IdIndex, halves_of
 from fleetplatform.registry.names import SensorNames
 
@@ -43,9 +43,9 @@ class Directory:
 
     Devices: device_high, device_low (halves of the id), device_organization, device_type,
     device_gateway (-1: none), device_active. Sensors: sensor_high, sensor_low, sensor_device,
-    sensor_type, sensor_active, value_min, value_max, and calibration_from_us, _multiplier and
-    _offset of shape (K, sensors). Organizations: organization_rate (readings a second that their
-    devices may send, infinite without a quota). `version` grows with every change.
+    sensor_type, sensor_active, value_min, value_max; `calibrations` are those of all of them.
+    Organizations: organization_rate (readings a second that their devices may send, infinite
+    without a quota). `version` grows with every change.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Directory:
         self.sensor_active = np.zeros(0, dtype=np.bool_)
         self.value_min = np.zeros(0)
         self.value_max = np.zeros(0)
-        self._calibrations = Calibrations.empty()
+        self.calibrations = Calibrations.empty()
         self._tokens: dict[bytes, tuple[bytes, int]] = {}
 
     @property
@@ -111,21 +111,6 @@ class Directory:
     def sensor_low(self) -> Halves:
         """Low halves of the sensors' ids."""
         return self._sensors.low
-
-    @property
-    def calibration_from_us(self) -> NDArray[np.int64]:
-        """From when each calibration holds, (K, sensors); beyond all time where there is none."""
-        return self._calibrations.from_us
-
-    @property
-    def calibration_multiplier(self) -> NDArray[np.float64]:
-        """Multipliers, (K, sensors)."""
-        return self._calibrations.multiplier
-
-    @property
-    def calibration_offset(self) -> NDArray[np.float64]:
-        """Offsets, (K, sensors)."""
-        return self._calibrations.offset
 
     def find_sensors(self, high: Halves, low: Halves) -> NDArray[np.int32]:
         """The index of each of n sensor ids; -1 unknown."""
@@ -169,14 +154,7 @@ class Directory:
         self._apply_quotas(found.quotas)
         self._apply_devices(found.devices)
         self._apply_sensors(found.sensors)
-        calibrations = found.calibrations
-        self._calibrations = self._calibrations.extended(
-            self.sensor_count,
-            self.find_sensors(calibrations.sensor_high, calibrations.sensor_low),
-            calibrations.from_us,
-            calibrations.multiplier,
-            calibrations.offset,
-        )
+        self._apply_calibrations(found.calibrations)
         self._apply_credentials(found.credentials)
         self._apply_rules(found.alert_rules)
         self._seen = found.revision
@@ -225,6 +203,17 @@ class Directory:
         self.value_min = _put(self.value_min, count, at, found.value_min)
         self.value_max = _put(self.value_max, count, at, found.value_max)
         self._names.add(self.device_count, device.tolist(), at.tolist(), found.names)
+
+    def _apply_calibrations(self, found: changes.NewCalibrations) -> None:
+        entered = Entered(
+            sensor=self.find_sensors(found.sensor_high, found.sensor_low),
+            from_us=found.from_us,
+            due_us=found.due_us,
+            multiplier=found.multiplier,
+            offset=found.offset,
+            higher=found.higher,
+        )
+        self.calibrations = self.calibrations.extended(self.sensor_count, entered)
 
     def _apply_credentials(self, found: changes.Credentials) -> None:
         devices = self._devices.find(found.device_high, found.device_low).tolist()

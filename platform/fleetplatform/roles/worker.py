@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from fleetplatform.registry import reprocessing
 from fleetplatform.roles.part import App, Shared
 from fleetplatform.timeseries import partitions, rollups
 
@@ -27,6 +28,7 @@ class WorkerRole:
         jobs: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
             ("partitions", settings.partition_interval, self._make_partitions),
             ("rollups", settings.rollup_interval, self._make_rollups),
+            ("reprocessing", settings.reprocess_interval, self._reprocess),
         ]
         self._tasks = [
             asyncio.create_task(_repeat(name, interval, job), name=name)
@@ -42,6 +44,10 @@ class WorkerRole:
 
     async def _make_rollups(self) -> None:
         await rollups.refresh(self._shared.pools[ROLE], self._shared.clock.now_us())
+    async def _reprocess(self) -> None:
+        settings, pool = self._shared.settings.platform.worker, self._shared.pools[ROLE]
+        while await reprocessing.advance(pool, settings.reprocess_rows, settings.reprocess_settle):
+            pass
 
     def is_ready(self) -> bool:
         """Whether the jobs run."""

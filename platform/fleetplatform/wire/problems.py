@@ -20,15 +20,18 @@ class Code(NamedTuple):
 CODES: Mapping[str, Code] = MappingProxyType(
     {
         "body_too_large": Code(413, "The body is larger than the platform takes; send less."),
+        "calibration_exists": Code(409, "The sensor has a calibration from this very time."),
         "conflict": Code(409, "It contradicts what is there already, such as a name taken."),
         "device_inactive": Code(403, "The device is suspended, decommissioned or not active yet."),
         "forbidden": Code(403, "The token is good, but whoever shows it may not do this."),
         "illegal_move": Code(409, "A state has no such next state."),
         "internal": Code(500, "The platform made a mistake; its log says more."),
         "invalid": Code(422, "The body or a parameter says something impossible."),
+        "invalid_calibration": Code(422, "The curve is none that a sensor could have."),
         "invalid_cursor": Code(422, "The cursor is not one that this list gave."),
         "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
         "invalid_span": Code(422, "A span of time is empty, reversed or too long."),
+        "invalid_interval": Code(422, "It ends before it begins, or lies outside all time."),
         "invalid_sort": Code(422, "The list cannot be sorted so."),
         "last_admin_key": Code(
             409, "Without this key nobody could govern the organization; make another first."
@@ -55,6 +58,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "stale": Code(412, "It was changed since it was read: read it again."),
         "too_many_buckets": Code(422, "The span makes too many buckets; make them wider."),
         "too_many_readings": Code(422, "The span holds too many readings; ask for a shorter one."),
+        "too_many_calibrations": Code(409, "The sensor has as many calibrations as it may have."),
+        "too_many_jobs": Code(409, "As many jobs as may wait do so; ask again later."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
         "unreadable_body": Code(422, "The body cannot be read at all."),
         "unsupported_media": Code(415, "This media type or encoding is not taken."),

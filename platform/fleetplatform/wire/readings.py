@@ -5,6 +5,7 @@ A UUID is two unsigned 64-bit integers, high and low, so that columns of ids are
 
 import json
 import math
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -294,7 +295,7 @@ def check_metadata(
 def _is_storable(text: str, size_max: int) -> bool:
     try:
         encoded = text.encode()
-        if len(encoded) > size_max or "\\u0000" in text:
+        if len(encoded) > size_max or ("\\u0000" in text and _NUL.search(text)):
             return False
         return text == "null" or isinstance(msgspec.json.decode(encoded), dict)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
@@ -332,5 +333,7 @@ def parse_time(t: Any) -> int | None:
 
 
 _DIGITS_MAX = 400
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""NUL as JSON writes it: its backslash is not itself behind one that escapes it."""
 _CONTAINERS_PER_READING = 4
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

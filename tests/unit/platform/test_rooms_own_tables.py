@@ -56,6 +56,8 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.platform_clock": "database",
         "iot.rollup_hours": "timeseries",
         "iot.rollup_progress": "timeseries",
+        "iot.maintenance_records": "registry",
+        "iot.reprocessing_jobs": "registry",
         "iot.sensor_calibrations": "registry",
         "iot.sensor_hourly_aggregates": "timeseries",
         "iot.sensor_hourly_sums": "ingest",

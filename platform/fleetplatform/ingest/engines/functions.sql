@@ -1,33 +1,6 @@
 -- The source document's per-reading function, made right: offset and history of calibrations, sums
 -- over whole hours, a duplicate that changes nothing.
 
-create or replace function iot.calibrated(
-    sent_value double precision, factor double precision, addend double precision
-)
-returns double precision
-language plpgsql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return sent_value * factor + addend;
-exception when numeric_value_out_of_range then
-    -- PostgreSQL refuses what a float cannot hold; one reading must not spoil its neighbours, so
-    -- here it is zero or infinity, as it is on arrays.
-    if ln(abs(sent_value)) + ln(abs(factor)) < 0 then
-        return addend;
-    end if;
-    return sign(sent_value) * sign(factor) * 'infinity'::double precision;
-end;
-$$;
-
-comment on function iot.calibrated(double precision, double precision, double precision) is
-    'A value with its calibration: as sent, times a factor, plus an offset.';
-
-revoke execute on function iot.calibrated(
-    double precision, double precision, double precision
-) from public;
-
 create or replace function iot.process_sensor_data(
     sensor_uuid uuid, measured_at timestamptz, sent_value double precision, metadata jsonb,
     received timestamptz, out duplicate boolean, out conflict boolean, out raised integer,
@@ -40,8 +13,8 @@ as $$
 declare
     sensor iot.sensors;
     type_name text;
-    factor double precision := 1;
-    addend double precision := 0;
+    calibration iot.sensor_calibrations;
+    sent_differs boolean;
     processed double precision;
     quality smallint := 0;
     newest timestamptz;
@@ -75,20 +48,25 @@ begin
         return;
     end if;
 
-    select c.multiplier, c.offset_value into factor, addend
+    select c.* into calibration
     from iot.sensor_calibrations as c
     where c.organization_id = sensor.organization_id
       and c.sensor_id = sensor_uuid
       and c.valid_from <= measured_at
     order by c.valid_from desc, c.revision desc
     limit 1;
-    factor := coalesce(factor, 1);
-    addend := coalesce(addend, 0);
-    processed := case when factor = 1 and addend = 0 then sent_value
-                      else iot.calibrated(sent_value, factor, addend) end;
+    sent_differs := iot.changes_values(
+        calibration.multiplier, calibration.offset_value, calibration.higher_factors
+    );
+    processed := case when sent_differs then iot.calibrated(
+        sent_value, calibration.multiplier, calibration.offset_value, calibration.higher_factors
+    ) else sent_value end;
 
     if processed < sensor.value_min or processed > sensor.value_max then
         quality := quality | 1::smallint;
+    end if;
+    if measured_at >= calibration.due_at then
+        quality := quality | 64::smallint;
     end if;
     select measurement_timestamp into newest
     from iot.sensor_data
@@ -122,7 +100,7 @@ begin
 
     perform iot.store_reading(
         sensor, measured_at, received, processed,
-        case when factor = 1 and addend = 0 then null else sent_value end,
+        case when sent_differs then sent_value end,
         quality, anomaly, score, metadata
     );
     select c.raised, c.cleared into raised, cleared

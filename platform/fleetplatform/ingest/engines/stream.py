@@ -144,19 +144,16 @@ class StreamEngine:
         return Stored(duplicate, found.conflicts, raised, cleared)
 
     def _rows(self, arrivals: Arrivals, at: NDArray[np.intp]) -> Rows:
-        """The readings as rows, calibrated and judged for range."""
+        """The readings as rows, calibrated and judged for range and overdue calibration."""
         directory = self._directory
         sensor, measured_us = arrivals.sensor[at], arrivals.t_us[at]
         device = directory.sensor_device[sensor]
         organization = directory.device_organization[device]
-        value, raw = calibrate(
-            arrivals.raw[at],
-            sensor,
-            measured_us,
-            directory.calibration_from_us,
-            directory.calibration_multiplier,
-            directory.calibration_offset,
+        value, raw, overdue = calibrate(
+            arrivals.raw[at], sensor, measured_us, directory.calibrations
         )
+        quality = judge_range(value, directory.value_min[sensor], directory.value_max[sensor])
+        quality[overdue] |= np.int16(Quality.UNCALIBRATED)
         return Rows(
             sensor=sensor,
             sensor_high=directory.sensor_high[sensor],
@@ -169,7 +166,7 @@ class StreamEngine:
             measured_us=measured_us,
             value=value,
             raw=raw,
-            quality=judge_range(value, directory.value_min[sensor], directory.value_max[sensor]),
+            quality=quality,
             is_anomaly=np.zeros(len(at), dtype=np.bool_),
             score=np.full(len(at), np.nan),
             metadata=None if arrivals.metadata is None else arrivals.metadata[at],

@@ -44,7 +44,16 @@ select
     coalesce(string_agg(uuid_send(sensor_id), ''), '') as sensors,
     coalesce(string_agg(timestamptz_send(valid_from), ''), '') as valid_from,
     coalesce(string_agg(float8send(multiplier), ''), '') as multipliers,
-    coalesce(string_agg(float8send(offset_value), ''), '') as offsets
+    coalesce(string_agg(float8send(offset_value), ''), '') as offsets,
+    coalesce(string_agg(timestamptz_send(coalesce(due_at, 'infinity')), ''), '') as due,
+    coalesce(
+        string_agg(
+            float8send(coalesce(higher_factors[1], 0)) || float8send(coalesce(higher_factors[2], 0))
+            || float8send(coalesce(higher_factors[3], 0))
+            || float8send(coalesce(higher_factors[4], 0)),
+            ''
+        ), ''
+    ) as higher
 from (select * from iot.sensor_calibrations where revision > :seen order by revision) as c;
 
 -- name: changed_credentials(seen)^

@@ -16,13 +16,47 @@ join unnest(
     name, position, sensor_type, unit, value_min, value_max, resolution, specification_at
 ) using (specification_at);
 
--- name: add_calibrations(organization_id, sensor_ids, multipliers, offsets, valid_from)!
--- Calibrations of some sensors; a null time means always.
-insert into iot.sensor_calibrations (
-    organization_id, sensor_id, multiplier, offset_value, valid_from
-)
-select :organization_id::uuid, sensor_id, multiplier, offset_value,
-    coalesce(valid_from, '-infinity')
-from unnest(
-    :sensor_ids::uuid[], :multipliers::float8[], :offsets::float8[], :valid_from::timestamptz[]
-) as c (sensor_id, multiplier, offset_value, valid_from);
+-- name: list_sensors(device_id, sensor_type, sensor_status, due_before, descending, after_id, count)
+-- Sensors in order of id, with filters where they are given.
+select
+    s.sensor_id, s.organization_id, s.device_id, s.name, s.sensor_type, s.unit, s.value_min,
+    s.value_max, s.resolution, s.sensor_status, s.revision
+from iot.sensors as s
+where case
+        when :descending::boolean then s.sensor_id < :after_id::uuid
+        else s.sensor_id > :after_id::uuid
+    end
+  and (:device_id::uuid is null or s.device_id = :device_id::uuid)
+  and (:sensor_type::smallint is null or s.sensor_type = :sensor_type::smallint)
+  and (:sensor_status::text is null or s.sensor_status = :sensor_status::text)
+  and (:due_before::timestamptz is null or (
+      select c.due_at
+      from iot.sensor_calibrations as c
+      where c.organization_id = s.organization_id and c.sensor_id = s.sensor_id
+      order by c.valid_from desc
+      limit 1
+  ) < :due_before::timestamptz)
+order by
+    case when not :descending::boolean then s.sensor_id end,
+    case when :descending::boolean then s.sensor_id end desc
+limit :count::integer;
+
+-- name: read_sensor(sensor_id)^
+-- One sensor.
+select
+    sensor_id, organization_id, device_id, name, sensor_type, unit, value_min, value_max,
+    resolution, sensor_status, revision
+from iot.sensors
+where sensor_id = :sensor_id;
+
+-- name: lock_sensor(organization_id, sensor_id)$
+-- The revision of an organization's own sensor, which nobody changes until the transaction ends.
+select revision from iot.sensors
+where organization_id = :organization_id and sensor_id = :sensor_id
+for no key update;
+
+-- name: set_sensor_status(organization_id, sensor_id, sensor_status)!
+-- A sensor's new status.
+update iot.sensors set sensor_status = :sensor_status
+where organization_id = :organization_id and sensor_id = :sensor_id
+  and sensor_status <> :sensor_status;

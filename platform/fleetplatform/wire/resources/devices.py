@@ -4,15 +4,15 @@ from typing import Literal
 from uuid import UUID
 
 from fleetplatform.wire.resources.body import Body, Reply
+from fleetplatform.wire.resources.calibrations import Curve
 
 
-class NewCalibration(Body, frozen=True, kw_only=True):
-    """calibrated = raw × multiplier + offset, from `valid_from_us` on (null: always)."""
+class NewCalibration(Curve, frozen=True, kw_only=True, omit_defaults=True):
+    """A calibration of one of the device's sensors, from `valid_from_us` on (null: always)."""
 
     sensor: str
-    multiplier: float
-    offset: float
     valid_from_us: int | None = None
+    due_at_us: int | None = None
 
 
 class NewDevice(Body, frozen=True, kw_only=True):

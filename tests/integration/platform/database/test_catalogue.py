@@ -306,7 +306,7 @@ async def test_nobody_may_truncate_and_only_ties_may_be_deleted(owner: asyncpg.C
 LIMITED = {
     "devices", "sensors", "alerts", "device_credentials", "audit_log", "sensor_calibrations",
     "alert_rules", "alert_events", "device_groups", "device_group_members",
-    "sensor_hourly_aggregates",
+    "sensor_hourly_aggregates", "maintenance_records", "reprocessing_jobs",
 }  # fmt: skip
 """Tables of which people who are limited to groups of devices see a part; sensor_data says so in
 its own tenant policy, which is cheaper by row."""

@@ -11,6 +11,7 @@ import pytest
 
 from fleetconf.units import parse
 from fleetplatform.alerting.life import sensor_id
+from fleetplatform.timeseries.instants import to_us
 
 SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US
@@ -24,6 +25,23 @@ from iot.organizations, (values
     ('humid', '{"threshold_high": 0}', 2::smallint)
 ) as r (name, conditions, sensor_type)
 """
+HISTORIES = """
+insert into iot.sensor_calibrations (
+    organization_id, sensor_id, multiplier, offset_value, higher_factors, valid_from, due_at
+)
+select s.organization_id, s.sensor_id, c.multiplier, c.offset_value, c.higher::float8[],
+    timestamptz '2026-06-30T00:00:00Z' + c.hours * interval '1 hour',
+    timestamptz '2026-06-30T00:00:00Z' + c.due * interval '1 hour'
+from iot.sensors as s
+join iot.devices as d using (device_id)
+join (values
+    ('d1', 1.1, -0.25, '{0.001,1e-5,-1e-7,1e-9}', 20, null),
+    ('d2', 0.8, 0, '{0.01}', 5, 10),
+    ('d2', 1, 0, null, 12, 12.5),
+    ('d2', 0, 21, '{0.02,0,-0.0003}', 24, 48)
+) as c (serial_number, multiplier, offset_value, higher, hours, due) using (serial_number)
+"""
+"""Polynomials, a line that changes nothing, what is past due; late readings meet the older ones."""
 ROWS = """
 select s.position, d.serial_number, r.measurement_timestamp, r.measurement_value, r.raw_value,
     r.data_quality, r.is_anomaly, r.anomaly_score, r.measurement_metadata, r.received_at
@@ -59,6 +77,7 @@ def _batches() -> list[list[tuple[int, int, float]]]:
         rng.shuffle(batch)
         batches.append([(int(s), int(t), float(v)) for s, t, v in batch])
     late = [(0, START_US + HOUR_US + 30 * SECOND_US, 99.0), (1, START_US + 7 * SECOND_US, 5.0)]
+    late += [(2, START_US + hour * HOUR_US + 7 * SECOND_US, 20.5) for hour in (4, 6, 11, 13)]
     now = START_US + 27 * HOUR_US
     duplicates = [*batches[-1][:10], (0, batches[-1][0][1], 1.0)]
     extremes = [(2, now, 1e300), (2, now + 1, -1e300), (2, now + SECOND_US, 21.0)]
@@ -90,6 +109,7 @@ async def _play(bench: Any, kind: str) -> tuple[list[Any], list[Any], list[Any]]
 async def test_both_engines_store_the_same_rows_and_alerts(make_engine_bench: MakeBench) -> None:
     bench = await make_engine_bench()
     await bench.fetch(RULES)
+    await bench.fetch(HISTORIES)
     by_row, rows, alerts = await _play(bench, "row")
     by_stream, rows_of_stream, alerts_of_stream = await _play(bench, "stream")
     for a, b in zip(by_row, by_stream, strict=True):
@@ -105,8 +125,20 @@ async def test_both_engines_store_the_same_rows_and_alerts(make_engine_bench: Ma
         # A real has 24 bits; before it is cut to them the scores agree to 1e-9.
         assert scores[0] is None or scores[0] == pytest.approx(scores[1], rel=1e-6)
     assert any(row["is_anomaly"] for row in rows)
-    assert any(row["data_quality"] & 16 for row in rows)
+    assert {row["data_quality"] & 80 for row in rows} == {0, 16, 64, 80}
+    assert _forms(rows) == {(5, True), (11, True), (20, False), (26, True)}
     assert alerts == alerts_of_stream
+
+
+def _forms(rows: list[Any]) -> set[tuple[int, bool]]:
+    """Of sensor 2 after some hours: whether what came was changed."""
+    return {
+        (hour, row["raw_value"] is not None)
+        for row in rows
+        for hour in (5, 11, 20, 26)
+        if row["serial_number"] == "d2"
+        and to_us(row["measurement_timestamp"]) // HOUR_US == START_US // HOUR_US + hour
+    }
 
 
 async def test_the_row_engine_scans_its_24_hours_by_the_unique_index_of_one_or_two_partitions(

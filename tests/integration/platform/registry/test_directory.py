@@ -63,8 +63,8 @@ async def test_what_is_enrolled_is_found(registry):
     assert directory.device_gateway[at] == found
     assert directory.device_type_names[directory.device_type[found]] == "gateway"
     assert directory.find_token(bytes(32)) == -1
-    assert directory.calibration_from_us.shape == (1, 4)
-    assert directory.calibration_multiplier[0, alone[0]] == 2
+    assert (directory.calibrations.newest > 0).tolist() == [s == alone[0] for s in range(4)]
+    assert directory.calibrations.multiplier[directory.calibrations.newest[alone[0]]] == 2
     assert directory.organizations == [organization.organization_id]
 
 
