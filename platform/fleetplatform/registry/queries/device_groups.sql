@@ -71,9 +71,7 @@ returning group_id;
 
 -- name: own_devices(organization_id, device_ids)$
 -- How many of some devices an organization has.
-select count(*)
-from iot.devices
-where organization_id = :organization_id and device_id = any (:device_ids::uuid[]);
+select iot.count_devices(:organization_id::uuid, :device_ids::uuid[]);
 
 -- name: add_members(organization_id, group_id, device_ids)$
 -- Devices of an organization into a group of its own; how many were not in it.

@@ -1,8 +1,7 @@
 -- name: find_serials(organization_id, serials)
 -- Devices of one organization by serial number.
 select serial_number, device_id
-from iot.devices
-where organization_id = :organization_id and serial_number = any (:serials::text[]);
+from iot.find_serials(:organization_id::uuid, :serials::text[]);
 
 -- name: add_devices(organization_id, device_ids, types, versions, revisions, serials, gateways, tags, firmware)!
 -- Devices as enrolled: active from the start; the tags of each are lines of a text.
