@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fleetplatform.wire.resources.devices import NewCalibration, NewDevice, NewDevices
+from fleetplatform.wire.resources.devices import DeviceChange, NewCalibration, NewDevice, NewDevices
 
 DEVICES = 100_000
 REQUEST_DEVICES = 2_000
@@ -61,4 +61,14 @@ async def test_enrolment_of_a_fleet(running: Any, dynamic_groups: int) -> None:
         f" {seconds:.1f} s (bar {BAR_S:g} s), {REQUEST_DEVICES:,} a request,"
         f" {SENDERS} senders, request p50 {sorted(took_s)[len(took_s) // 2]:.2f} s,"
         f" max {max(took_s):.2f} s"
+    )
+    began = time.perf_counter()
+    await client.create_device_group("all", "dynamic", {"tags": ["bench"]})
+    made = time.perf_counter()
+    device = (await client.find_device("bench-000007")).device_id
+    changed = time.perf_counter()
+    await client.change_device(device, DeviceChange(tags=()))
+    print(
+        f"a group of all of them was made in {made - began:.2f} s, a device left it in"
+        f" {(time.perf_counter() - changed) * 1000:.1f} ms"
     )
