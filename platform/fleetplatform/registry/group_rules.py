@@ -2,7 +2,8 @@
 
 A rule is an object with one or more conditions, which must all hold; iot_private.rule_condition
 says what each means. Of `type`, `status`, `hardware_revision` and `firmware` one of the given words
-is enough, `tags` must all be there, and `all`, `any` and `not` combine rules.
+is enough, `tags` must all be there, `place` is where the device is, in a circle or a box, and
+`all`, `any` and `not` combine rules.
 """
 
 import re
@@ -22,6 +23,15 @@ MISTAKES_MAX = 20
 STATUSES = get_args(DeviceStatus)
 VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,4}")
 BOUNDS = ("below", "at_least")
+LATITUDES, LONGITUDES, RADII_M = (-90.0, 90.0), (-180.0, 180.0), (0.001, 2e7)
+AREAS: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {
+        "circle": {"latitude": LATITUDES, "longitude": LONGITUDES, "radius_m": RADII_M},
+        "box": {"south": LATITUDES, "west": LONGITUDES, "north": LATITUDES, "east": LONGITUDES},
+    }
+)
+PLACES_ARE_KNOWN = False
+"""Whether the database knows the places of devices (iot.device_places)."""
 
 Mistakes = Iterator[str]
 
@@ -112,7 +122,27 @@ def _firmware(said: Any, path: str, depth: int) -> Mistakes:
 
 
 def _place(said: Any, path: str, depth: int) -> Mistakes:
-    yield f"{path}: groups cannot be made by place yet; use another condition"
+    if not isinstance(said, dict) or len(said) != 1 or not said.keys() <= AREAS.keys():
+        yield f"{path}: write a circle or a box"
+        return
+    ((kind, area),) = said.items()
+    limits = AREAS[kind]
+    if not isinstance(area, dict) or area.keys() != limits.keys():
+        yield f"{path}.{kind}: give {', '.join(limits)}, and nothing else"
+        return
+    wrong = [key for key, limit in limits.items() if not _is_within(area[key], *limit)]
+    for key in wrong:
+        low, high = limits[key]
+        yield f"{path}.{kind}.{key}: write a number from {low:g} to {high:g}"
+    if not wrong and kind == "box" and area["south"] > area["north"]:
+        yield f"{path}.box.south: it is north of the box's north"
+    if not wrong and not PLACES_ARE_KNOWN:
+        yield f"{path}: groups cannot be made by place yet; use another condition"
+
+
+def _is_within(said: Any, low: float, high: float) -> bool:
+    is_number = isinstance(said, int | float) and not isinstance(said, bool)
+    return is_number and low <= said <= high
 
 
 KINDS: Mapping[str, Callable[[Any, str, int], Mistakes]] = MappingProxyType(

@@ -167,9 +167,11 @@ begin
             when 'tags' then format('d.tags @> %L::text[]', words)
             when 'serial_prefix' then format('starts_with(d.serial_number, %L)', words[1])
             when 'firmware' then iot_private.firmware_condition(said, words)
-            -- A rule over the place of a device: its condition on iot.device_locations stands
-            -- here; who writes that table locks the rows of the devices in order and calls
-            -- iot_private.regroup for them.
+            when 'place' then format(
+                'exists (select from iot.device_places as p'
+                ' where p.organization_id = d.organization_id and p.device_id = d.device_id'
+                ' and isfinite(p.valid_from) and iot.is_inside(p.latitude, p.longitude, %L))', said
+            )
         end;
         if parts[cardinality(parts)] is null then
             raise exception 'a rule has no condition "%"', key using errcode = 'check_violation';

@@ -125,12 +125,6 @@ async def test_groups_in_pages_and_their_end(platform):
             "invalid_rule",
             "rule.any[0].tags:",
         ),
-        (
-            {"name": "n", "kind": "dynamic", "rule": {"place": {}}},
-            422,
-            "invalid_rule",
-            "rule.place: groups cannot be made by place yet",
-        ),
         ({"name": "n", "kind": "static", "rule": {"tags": "x"}}, 422, "group_is_static", "static"),
         ({"name": "", "kind": "static"}, 422, "invalid", "name"),
         ({"name": "a\0", "kind": "static"}, 422, "invalid", "name"),

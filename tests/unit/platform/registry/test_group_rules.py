@@ -5,6 +5,9 @@ import pytest
 from fleetplatform.errors import InvalidError
 from fleetplatform.registry import group_rules
 
+CIRCLE = {"latitude": 48.1, "longitude": 11.5, "radius_m": 500}
+BOX = {"south": 48, "west": 11, "north": 50, "east": -170}
+
 
 def _nested(depth: int) -> dict:
     rule: dict = {"tags": "a"}
@@ -50,7 +53,18 @@ def test_a_rule_that_there_can_be(rule):
         ({"firmware": {"below": "2.x"}}, "rule.firmware.below: write a version of up to five"),
         ({"firmware": {"below": "1\n"}}, "rule.firmware.below: write a version of up to five"),
         ({"firmware": {"below": 2}}, "rule.firmware.below: write a version of up to five"),
-        ({"place": {}}, "rule.place: groups cannot be made by place yet"),
+        ({"place": {"circle": CIRCLE}}, "rule.place: groups cannot be made by place yet"),
+        ({"place": {"box": BOX}}, "rule.place: groups cannot be made by place yet"),
+        ({"place": {}}, "rule.place: write a circle or a box"),
+        ({"place": {"box": BOX, "circle": CIRCLE}}, "rule.place: write a circle or a box"),
+        ({"place": {"box": CIRCLE}}, "rule.place.box: give south, west, north, east, and nothing"),
+        ({"place": {"box": BOX | {"west": -181}}}, "rule.place.box.west: write a number from -180"),
+        ({"place": {"box": BOX | {"south": 50.5}}}, "rule.place.box.south: it is north of"),
+        (
+            {"place": {"circle": CIRCLE | {"radius_m": 0}}},
+            "rule.place.circle.radius_m: write a number from 0.001 to 2e+07",
+        ),
+        ({"place": {"circle": CIRCLE | {"latitude": True}}}, "rule.place.circle.latitude: write"),
         ({"all": []}, "rule.all: write a list of 1 to 100 rules"),
         ({"all": {"tags": "a"}}, "rule.all: write a list"),
         ({"all": [{"tags": "a"}, {"any": [{"smell": 1}]}]}, "rule.all[1].any[0].smell: there is"),
