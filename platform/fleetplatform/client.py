@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+from collections.abc import Iterable
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
@@ -11,13 +12,23 @@ import msgspec
 from fleetplatform.errors import ApiError
 from fleetplatform.wire.clock import ClockLaw
 from fleetplatform.wire.device_type import DeviceTypeSpecification
+from fleetplatform.wire.paging import LIMIT_MAX
 from fleetplatform.wire.problems import Problem
 from fleetplatform.wire.resources.alerts import AlertRule, Alerts, NewAlertRule
 from fleetplatform.wire.resources.audit import AuditEntries
 from fleetplatform.wire.resources.clock import Clock
+from fleetplatform.wire.resources.device_groups import (
+    AddedMembers,
+    DeviceGroup,
+    DeviceGroupChange,
+    GroupKind,
+    NewDeviceGroup,
+    NewMembers,
+)
 from fleetplatform.wire.resources.device_types import DeviceType, DeviceTypes
 from fleetplatform.wire.resources.devices import (
     Device,
+    DeviceChange,
     Devices,
     DeviceStatus,
     EnrolledDevices,
@@ -104,6 +115,32 @@ class Client:
         """Move a device on in its life; code illegal_move where its life has no such move."""
         body = NewStatus(status=status, reason=reason)
         return await self._send("POST", f"/v1/devices/{device_id}/status", body, Device)
+
+    async def change_device(self, device_id: UUID, change: DeviceChange) -> Device:
+        """Change tags, firmware or gateway of a device; what is not given stays."""
+        return await self._send("PATCH", f"/v1/devices/{device_id}", change, Device)
+
+    async def create_device_group(
+        self, name: str, kind: GroupKind, rule: dict[str, Any] | None = None
+    ) -> DeviceGroup:
+        """Make a group of devices, static without a rule, dynamic with one."""
+        body = NewDeviceGroup(name=name, kind=kind, rule=rule)
+        return await self._send("POST", "/v1/device-groups", body, DeviceGroup)
+
+    async def change_device_group(self, group_id: UUID, change: DeviceGroupChange) -> DeviceGroup:
+        """Give a group another name or rule; what is not given stays."""
+        return await self._send("PATCH", f"/v1/device-groups/{group_id}", change, DeviceGroup)
+
+    async def add_members(self, group_id: UUID, device_ids: Iterable[UUID]) -> AddedMembers:
+        """Put devices into a static group, all of them or none."""
+        body = NewMembers(device_ids=tuple(device_ids))
+        return await self._send("POST", f"/v1/device-groups/{group_id}/members", body, AddedMembers)
+
+    async def group_devices(self, group_id: UUID, cursor: str | None = None) -> Devices:
+        """A page of the devices in a group."""
+        asked = {"limit": LIMIT_MAX} | ({} if cursor is None else {"cursor": cursor})
+        path = f"/v1/device-groups/{group_id}/devices?{urlencode(asked)}"
+        return await self._send("GET", path, None, Devices)
 
     async def audit(self, subject: UUID, *, limit: int | None = None) -> AuditEntries:
         """What was done to one thing of the organization, newest first."""

@@ -1,4 +1,4 @@
-"""Devices: enrolment of many at once, and when each was last heard of."""
+"""Devices: enrolment of many at once, what is said of each, and when it was last heard of."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,18 +9,27 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from msgspec import UNSET
 
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction
-from fleetplatform.errors import ConflictError, InvalidError, NotFoundError
+from fleetplatform.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from fleetplatform.registry import credentials, device_types, quotas, sensors
 from fleetplatform.registry.device_types import KnownType
+from fleetplatform.registry.tags import check_firmware, sorted_tags
 from fleetplatform.timeseries.instants import to_us
-from fleetplatform.wire.resources.devices import Device, EnrolledDevice, EnrolledDevices, NewDevice
+from fleetplatform.wire.resources.devices import (
+    Device,
+    DeviceChange,
+    EnrolledDevice,
+    EnrolledDevices,
+    NewDevice,
+)
 
 SERIAL_MAX = 200
 LISTED_MAX = 5
+NO_DEVICE = "the organization has no such device"
 
 _queries: Any = load(__file__)
 
@@ -51,6 +60,7 @@ async def enrol(pool: Pool, tenant: Tenant, new: Sequence[NewDevice]) -> Enrolle
     ConflictError for a serial number that is taken, and QuotaError for too many.
     """
     _check_serials(new)
+    tags = _tags(new)
     try:
         async with transaction(pool, tenant) as conn:
             await quotas.ensure_room(conn, "devices", len(new))
@@ -64,6 +74,8 @@ async def enrol(pool: Pool, tenant: Tenant, new: Sequence[NewDevice]) -> Enrolle
                 revisions=_revisions(new, plan.types),
                 serials=[one.serial_number for one in new],
                 gateways=plan.gateways,
+                tags=["\n".join(one) for one in tags],
+                firmware=[one.firmware_version for one in new],
             )
             owner = tenant.organization
             await sensors.add(conn, owner, plan.device_ids, plan.types, plan.sensor_ids)
@@ -73,7 +85,8 @@ async def enrol(pool: Pool, tenant: Tenant, new: Sequence[NewDevice]) -> Enrolle
                 conn, owner, [one for one, gateway in speakers if gateway is None]
             )
     except asyncpg.UniqueViolationError:
-        raise ConflictError("a serial number was enrolled by somebody else meanwhile") from None
+        said = "a serial number was enrolled by somebody else meanwhile"
+        raise ConflictError(said, code="serial_taken") from None
     enrolled = zip(plan.device_ids, plan.sensor_ids, strict=True)
     return EnrolledDevices(
         devices=tuple(
@@ -87,10 +100,19 @@ def _check_serials(new: Sequence[NewDevice]) -> None:
     serials = Counter(one.serial_number for one in new)
     repeated = [serial for serial, count in serials.items() if count > 1]
     if repeated:
-        raise ConflictError(f"given more than once: serial number {_list(repeated)}")
+        said = f"given more than once: serial number {_list(repeated)}"
+        raise ConflictError(said, code="serial_repeated")
     wrong = [serial for serial in serials if not 1 <= len(serial) <= SERIAL_MAX or "\0" in serial]
     if wrong:
-        raise InvalidError(f"a serial number has 1 to {SERIAL_MAX} characters, not {_list(wrong)}")
+        said = f"a serial number has 1 to {SERIAL_MAX} characters, not {_list(wrong)}"
+        raise InvalidError(said, code="invalid_serial")
+
+
+def _tags(new: Sequence[NewDevice]) -> list[list[str]]:
+    """The tags of each device as they are kept; raises InvalidError for a tag or firmware."""
+    for one in new:
+        check_firmware(one.firmware_version, f'device "{one.serial_number}"')
+    return [sorted_tags(one.tags, f'device "{one.serial_number}"') for one in new]
 
 
 async def _plan(conn: Connection, organization: UUID, new: Sequence[NewDevice]) -> _Plan:
@@ -108,7 +130,8 @@ async def _plan(conn: Connection, organization: UUID, new: Sequence[NewDevice]) 
     }
     taken = sorted(here.keys() & found.keys())
     if taken:
-        raise ConflictError(f"already enrolled: serial number {_list(taken)}")
+        said = f"already enrolled: serial number {_list(taken)}"
+        raise ConflictError(said, code="serial_taken")
     gateways = _gateways(new, found | here)
     sensor_ids = [list(islice(ids, len(one.sensors))) for one in types]
     return _Plan(new, device_ids, types, gateways, sensor_ids)
@@ -121,7 +144,8 @@ async def _types(conn: Connection, new: Sequence[NewDevice]) -> list[KnownType]:
     missing = set(wanted) - known.keys()
     if missing:
         names = sorted(name if v is None else f"{name} version {v}" for name, v in missing)
-        raise InvalidError(f"there is no device type {_list(names)}")
+        said = f"there is no device type {_list(names)}"
+        raise InvalidError(said, code="unknown_device_type")
     return [known[one] for one in wanted]
 
 
@@ -132,9 +156,8 @@ def _revisions(new: Sequence[NewDevice], types: Sequence[KnownType]) -> list[str
         if revision is not None and revision not in known.hardware_revisions:
             place = f"device {_list([device.serial_number])}"
             there = _list(known.hardware_revisions)
-            raise InvalidError(
-                f'{place}: {device.device_type} has no hardware revision "{revision}", only {there}'
-            )
+            said = f'{device.device_type} has no hardware revision "{revision}", only {there}'
+            raise InvalidError(f"{place}: {said}", code="unknown_hardware_revision")
     pairs = zip(new, types, strict=True)
     return [one.hardware_revision or known.hardware_revisions[0] for one, known in pairs]
 
@@ -142,10 +165,12 @@ def _revisions(new: Sequence[NewDevice], types: Sequence[KnownType]) -> list[str
 def _gateways(new: Sequence[NewDevice], known: dict[str, UUID]) -> list[UUID | None]:
     missing = {one.gateway for one in new if one.gateway is not None} - known.keys()
     if missing:
-        raise InvalidError(f"there is no gateway with serial number {_list(sorted(missing))}")
+        said = f"there is no gateway with serial number {_list(sorted(missing))}"
+        raise InvalidError(said, code="unknown_gateway")
     own = [one.serial_number for one in new if one.gateway == one.serial_number]
     if own:
-        raise InvalidError(f"a device cannot be its own gateway: {_list(own)}")
+        said = f"a device cannot be its own gateway: {_list(own)}"
+        raise InvalidError(said, code="own_gateway")
     return [None if one.gateway is None else known[one.gateway] for one in new]
 
 
@@ -154,38 +179,87 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names[:LISTED_MAX]) + more
 
 
-async def find(pool: Pool, tenant: Tenant, serial: str, contact: Contact) -> list[Device]:
-    """The organization's device with a serial number, if there is one."""
-    async with transaction(pool, tenant) as conn:
-        return [
-            view(row, contact)
-            async for row in _queries.find_serials(
-                conn, organization_id=tenant.organization, serials=[serial]
-            )
-        ]
-
-
 async def read(pool: Pool, tenant: Tenant, device: UUID, contact: Contact) -> Device:
-    """One device of the organization; raises NotFoundError for any other."""
+    """One device that the organization sees; raises NotFoundError for any other."""
     async with transaction(pool, tenant) as conn:
         row = await _queries.find_device(conn, device_id=device)
     if row is None:
-        raise NotFoundError("the organization has no such device")
+        raise NotFoundError(NO_DEVICE)
     return view(row, contact)
+
+
+async def change(
+    pool: Pool,
+    tenant: Tenant,
+    device: UUID,
+    wanted: DeviceChange,
+    expected: int | None,
+    contact: Contact,
+) -> Device:
+    """Change what is said of a device of the organization.
+
+    Raises InvalidError for a tag, version or gateway that cannot be, NotFoundError, and StaleError
+    where the device has another revision than the expected one.
+    """
+    tags = None if wanted.tags is UNSET else sorted_tags(wanted.tags, "tags")
+    firmware = None if wanted.firmware_version is UNSET else wanted.firmware_version
+    check_firmware(firmware, "firmware_version")
+    if wanted.gateway_id == device:
+        raise InvalidError("gateway_id: a device cannot be its own gateway", code="own_gateway")
+    async with transaction(pool, tenant) as conn:
+        await _check_gateway(conn, tenant.organization, wanted)
+        changed = await _queries.change_device(
+            conn,
+            organization_id=tenant.organization,
+            device_id=device,
+            expected=expected,
+            changes_tags=tags is not None,
+            tags=tags,
+            changes_firmware=wanted.firmware_version is not UNSET,
+            firmware_version=firmware,
+            changes_gateway=wanted.gateway_id is not UNSET,
+            gateway_id=None if wanted.gateway_id is UNSET else wanted.gateway_id,
+        )
+        if changed is None:
+            await _refuse_change(conn, tenant.organization, device)
+        row = await _queries.find_device(conn, device_id=device)
+    return view(row, contact)
+
+
+async def _check_gateway(conn: Connection, organization: UUID, wanted: DeviceChange) -> None:
+    gateway = wanted.gateway_id
+    if isinstance(gateway, UUID) and not await _queries.has_device(
+        conn, organization_id=organization, device_id=gateway
+    ):
+        said = "gateway_id: the organization has no such device"
+        raise InvalidError(said, code="unknown_gateway")
+
+
+async def _refuse_change(conn: Connection, organization: UUID, device: UUID) -> None:
+    """Say why a device was not changed."""
+    if await _queries.has_device(conn, organization_id=organization, device_id=device):
+        raise StaleError("the device was changed since it was read; read it again")
+    raise NotFoundError(NO_DEVICE)
 
 
 def view(row: Any, contact: Contact) -> Device:
     """A row of a device as the API shows it."""
     seen_us = None if row["last_seen_at"] is None else to_us(row["last_seen_at"])
     return Device(
+        revision=row["revision"],
+        organization_id=row["organization_id"],
         device_id=row["device_id"],
         serial_number=row["serial_number"],
         device_status=row["device_status"],
         device_type=row["device_type"],
         device_type_version=row["device_type_version"],
         hardware_revision=row["hardware_revision"],
+        firmware_version=row["firmware_version"],
+        tags=tuple(row["tags"]),
+        gateway_id=row["gateway_id"],
         last_seen_us=seen_us,
         online=seen_us is not None and contact.now_us - seen_us <= contact.offline_after_us,
+        created_us=to_us(row["created_at"]),
     )
 
 

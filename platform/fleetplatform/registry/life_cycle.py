@@ -35,12 +35,13 @@ async def move(
     try:
         async with transaction(pool, tenant) as conn:
             await _queries.give_reason(conn, reason=new.reason)
-            row = await _queries.move_device(
+            moved = await _queries.move_device(
                 conn,
                 organization_id=tenant.organization,
                 device_id=device,
                 device_status=new.status,
             )
+            row = moved and await _queries.find_device(conn, device_id=device)
     except asyncpg.CheckViolationError as error:
         if error.constraint_name != _LIFE_CYCLE:
             raise

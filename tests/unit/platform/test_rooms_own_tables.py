@@ -47,6 +47,8 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.detector_checkpoints": "ingest",
         "iot.device_credentials": "registry",
         "iot.device_group_shares": "registry",
+        "iot.device_group_members": "registry",
+        "iot.device_groups": "registry",
         "iot.device_type_versions": "registry",
         "iot.device_types": "registry",
         "iot.devices": "registry",

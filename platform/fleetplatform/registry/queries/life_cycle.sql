@@ -4,12 +4,7 @@ select set_config('app.reason', :reason::text, true);
 
 -- name: move_device(organization_id, device_id, device_status)^
 -- A move in the life of a device; a trigger refuses one that is not in it and records the others.
-update iot.devices as d
+update iot.devices
 set device_status = :device_status
-from iot.device_types as t
-where d.organization_id = :organization_id
-  and d.device_id = :device_id
-  and t.device_type_id = d.device_type_id
-returning
-    d.serial_number, d.device_id, d.device_status, d.last_seen_at, t.name as device_type,
-    d.device_type_version, d.hardware_revision;
+where organization_id = :organization_id and device_id = :device_id
+returning device_id;

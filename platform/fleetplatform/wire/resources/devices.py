@@ -3,7 +3,9 @@
 from typing import Literal
 from uuid import UUID
 
-from fleetplatform.wire.resources.body import Body, Reply
+from msgspec import UNSET, UnsetType
+
+from fleetplatform.wire.resources.body import Body, Reply, Revised
 from fleetplatform.wire.resources.calibrations import Curve
 
 
@@ -28,6 +30,8 @@ class NewDevice(Body, frozen=True, kw_only=True):
     device_type_version: str | None = None
     hardware_revision: str | None = None
     gateway: str | None = None
+    tags: tuple[str, ...] = ()
+    firmware_version: str | None = None
     calibrations: tuple[NewCalibration, ...] = ()
 
 
@@ -51,26 +55,42 @@ class EnrolledDevices(Reply, frozen=True, kw_only=True):
     devices: tuple[EnrolledDevice, ...]
 
 
-class Device(Reply, frozen=True, kw_only=True):
-    """A device as GET /v1/devices shows it; `last_seen_us` is virtual time, null before any.
+class Device(Revised, frozen=True, kw_only=True):
+    """A device; `last_seen_us` is virtual time, null before any, `created_us` the wall clock.
 
     `online`: its last contact is at most `platform.registry.offline_after` ago, in virtual time.
+    `tags` are sorted, `firmware_version` is null until it is told, `gateway_id` null for a device
+    that speaks for itself.
     """
 
+    organization_id: UUID
     device_id: UUID
     serial_number: str
     device_status: str
     device_type: str
     device_type_version: str
     hardware_revision: str
+    firmware_version: str | None
+    tags: tuple[str, ...]
+    gateway_id: UUID | None
     last_seen_us: int | None
     online: bool
+    created_us: int
 
 
 class Devices(Reply, frozen=True, kw_only=True):
-    """GET /v1/devices?serial=…: one device or none."""
+    """GET /v1/devices and GET /v1/device-groups/{group_id}/devices: a page of them."""
 
     devices: tuple[Device, ...]
+    next_cursor: str | None = None
+
+
+class DeviceChange(Body, frozen=True, kw_only=True):
+    """PATCH /v1/devices/{device_id}: what is given changes, the rest stays."""
+
+    tags: tuple[str, ...] | UnsetType = UNSET
+    firmware_version: str | UnsetType | None = UNSET
+    gateway_id: UUID | UnsetType | None = UNSET
 
 
 DeviceStatus = Literal["provisioning", "active", "maintenance", "suspended", "decommissioned"]

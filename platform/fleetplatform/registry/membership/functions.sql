@@ -1,0 +1,353 @@
+create or replace function iot.find_serials(
+    organization uuid, serials text[]
+) returns table (serial_number text, device_id uuid)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+-- A plan kept from when there were few devices would go through all of many for each serial.
+set plan_cache_mode = 'force_custom_plan'
+as $$
+begin
+    return query
+    select d.serial_number, d.device_id
+    from iot.devices as d
+    where d.organization_id = organization and d.serial_number = any (serials);
+end
+$$;
+comment on function iot.find_serials(uuid, text[]) is
+    'Those of an organization''s devices with some serial numbers that the caller sees.';
+grant execute on function iot.find_serials(uuid, text[]) to iot_api;
+
+create or replace function iot.count_devices(organization uuid, devices uuid[]) returns bigint
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = 'force_custom_plan'
+as $$
+begin
+    return (
+        select count(*)
+        from iot.devices as d
+        where d.organization_id = organization and d.device_id = any (devices)
+    );
+end
+$$;
+comment on function iot.count_devices(uuid, uuid[]) is
+    'How many of some devices an organization has and the caller sees.';
+grant execute on function iot.count_devices(uuid, uuid[]) to iot_api;
+
+create or replace function iot.find_devices(
+    sort text, descending boolean, after_value text, after_id uuid, count integer,
+    serial text, type text, status text, tags text[], member_of uuid, firmware text, gateway uuid,
+    seen_since timestamptz, is_online boolean
+) returns table (device_id uuid)
+language plpgsql stable rows 100
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    few constant integer := 1000;
+    type_id uuid := (select t.device_type_id from iot.device_types as t where t.name = type);
+    tagged uuid[] := array(select g.device_id from iot.find_tagged(tags, few + 1) as g);
+    members uuid[] := array(
+        select m.device_id from iot.device_group_members as m
+        where m.group_id = member_of limit few + 1
+    );
+    -- Said anew for each question, so that the plan follows from what is asked.
+    wanted text := concat_ws(
+        ' and ', 'true',
+        case when after_id is not null then format(
+            '(d.%I, d.device_id) %s ($1::%s, $2)', sort, case when descending then '<' else '>' end,
+            case sort when 'created_at' then 'timestamptz' else 'text' end
+        ) end,
+        case when serial is not null then 'd.serial_number = $3' end,
+        case when type is not null then 'd.device_type_id = $4' end,
+        case when status is not null then 'd.device_status = ' || quote_literal(status) end,
+        case
+            when tags is null then null
+            -- What many devices have is soon met in the order that is asked for.
+            when cardinality(tagged) > few then 'd.tags @> $5'
+            else 'd.device_id = any ($11)'
+        end,
+        case
+            when member_of is null then null
+            when cardinality(members) > few then
+                'exists (select from iot.device_group_members as m'
+                ' where m.group_id = $6 and m.device_id = d.device_id)'
+            else 'd.device_id = any ($12)'
+        end,
+        case when firmware is not null then 'd.firmware_version = $7' end,
+        case when gateway is not null then 'd.gateway_id = $8' end,
+        case is_online
+            when true then 'd.last_seen_at >= $9'
+            when false then '(d.last_seen_at is null or d.last_seen_at < $9)'
+        end
+    );
+begin
+    return query execute format(
+        'select d.device_id from iot.devices as d where %s order by d.%I %s, d.device_id %3$s'
+        ' limit $10',
+        wanted, sort, case when descending then 'desc' else 'asc' end
+    )
+    using after_value, after_id, serial, type_id, tags, member_of, firmware, gateway, seen_since,
+        count, tagged, members;
+end
+$$;
+comment on function iot.find_devices(
+    text, boolean, text, uuid, integer, text, text, text, text[], uuid, text, uuid, timestamptz,
+    boolean
+) is
+    'A page of the devices that the caller sees, in order of a column; null asks for nothing. Online'
+    ' is who was heard of since.';
+grant execute on function iot.find_devices(
+    text, boolean, text, uuid, integer, text, text, text, text[], uuid, text, uuid, timestamptz,
+    boolean
+) to iot_api;
+
+create or replace function iot.find_tagged(
+    wanted text[], at_most integer
+) returns table (device_id uuid)
+language plpgsql stable strict security definer rows 100
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = 'force_custom_plan'
+as $$
+begin
+    return query
+    select d.device_id
+    from iot.devices as d
+    where d.tags @> wanted
+      and d.tags <> '{}'
+      and d.organization_id = any (
+          string_to_array(nullif(current_setting('app.organization_ids', true), ''), ',')::uuid[]
+      )
+    limit at_most;
+end
+$$;
+comment on function iot.find_tagged(text[], integer) is
+    'Some of the visible devices with all of some tags; none for null. Row security lets no index'
+    ' answer for an operator that might tell of rows it read, and containment of arrays may.';
+grant execute on function iot.find_tagged(text[], integer) to iot_api;
+
+create or replace function iot_private.version_parts(version text) returns integer[]
+language sql immutable strict parallel safe
+return case when version ~ '^[0-9]{1,9}(\.[0-9]{1,9}){0,4}$' then
+    (string_to_array(version, '.')::integer[] || array[0, 0, 0, 0])[1:5]
+end;
+comment on function iot_private.version_parts(text) is
+    'A version of up to five numbers, as numbers to compare; null for any other.';
+
+create or replace function iot_private.rule_condition(rule jsonb) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    parts text[] := '{}';
+    key text;
+    said jsonb;
+    words text[];
+begin
+    for key, said in select * from jsonb_each(rule) loop
+        words := case jsonb_typeof(said)
+            when 'string' then array[said #>> '{}']
+            when 'array' then array(select jsonb_array_elements_text(said))
+        end;
+        parts := parts || case key
+            when 'all' then (
+                select '(' || string_agg(iot_private.rule_condition(one), ' and ') || ')'
+                from jsonb_array_elements(said) as one
+            )
+            when 'any' then (
+                select '(' || string_agg(iot_private.rule_condition(one), ' or ') || ')'
+                from jsonb_array_elements(said) as one
+            )
+            when 'not' then 'not ' || iot_private.rule_condition(said)
+            when 'type' then format(
+                'd.device_type_id in (select t.device_type_id from iot.device_types as t'
+                ' where t.name = any (%L::text[]))', words
+            )
+            when 'status' then format('d.device_status = any (%L::text[])', words)
+            when 'hardware_revision' then format('d.hardware_revision = any (%L::text[])', words)
+            when 'tags' then format('d.tags @> %L::text[]', words)
+            when 'serial_prefix' then format('starts_with(d.serial_number, %L)', words[1])
+            when 'firmware' then iot_private.firmware_condition(said, words)
+            when 'place' then format(
+                'exists (select from iot.device_places as p'
+                ' where p.organization_id = d.organization_id and p.device_id = d.device_id'
+                ' and isfinite(p.valid_from) and iot.is_inside(p.latitude, p.longitude, %L))', said
+            )
+        end;
+        if parts[cardinality(parts)] is null then
+            raise exception 'a rule has no condition "%"', key using errcode = 'check_violation';
+        end if;
+    end loop;
+    return '(' || array_to_string(parts, ' and ') || ')';
+end
+$$;
+comment on function iot_private.rule_condition(jsonb) is
+    'The rule of a dynamic group as a condition on a device d; never null for any device.';
+
+create or replace function iot_private.firmware_condition(said jsonb, words text[]) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+return case jsonb_typeof(said)
+    when 'object' then (
+        select string_agg(
+            format(
+                'coalesce(iot_private.version_parts(d.firmware_version) %s'
+                ' iot_private.version_parts(%L), false)',
+                case bound when 'below' then '<' when 'at_least' then '>=' end, version
+            ),
+            ' and '
+        )
+        from jsonb_each_text(said) as b (bound, version)
+    )
+    else format('coalesce(d.firmware_version = any (%L::text[]), false)', words)
+end;
+comment on function iot_private.firmware_condition(jsonb, text[]) is
+    'What a rule says of the firmware, as a condition on a device d.';
+
+create or replace function iot_private.regroup(
+    organization uuid, devices uuid[], only_group uuid
+) returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    dynamic record;
+begin
+    for dynamic in
+        select g.group_id, g.rule
+        from iot.device_groups as g
+        where g.organization_id = organization and g.kind = 'dynamic'
+          and (only_group is null or g.group_id = only_group)
+        order by g.group_id
+    loop
+        execute format(
+            $members$
+            with matching as materialized (
+                select d.device_id
+                from iot.devices as d
+                where d.organization_id = $1 and ($3 is null or d.device_id = any ($3)) and %s
+            ), gone as (
+                delete from iot.device_group_members as m
+                where m.organization_id = $1 and m.group_id = $2
+                  and ($3 is null or m.device_id = any ($3))
+                  and m.device_id not in (select device_id from matching)
+            )
+            insert into iot.device_group_members (organization_id, group_id, device_id)
+            select $1, $2, device_id from matching
+            on conflict do nothing
+            $members$,
+            iot_private.rule_condition(dynamic.rule)
+        )
+        using organization, dynamic.group_id, devices;
+    end loop;
+end
+$$;
+comment on function iot_private.regroup(uuid, uuid[], uuid) is
+    'Makes the members of an organization''s dynamic groups, or of one, what the rules say of some'
+    ' of its devices, or of all; under the lock of its groups.';
+
+create or replace function iot_private.lock_groups(organization uuid, alone boolean) returns void
+language sql
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select case
+        when alone then
+            pg_advisory_xact_lock(hashtextextended('iot.device_groups ' || organization, 0))
+        else
+            pg_advisory_xact_lock_shared(hashtextextended('iot.device_groups ' || organization, 0))
+    end;
+end;
+comment on function iot_private.lock_groups(uuid, boolean) is
+    'Until the transaction ends an organization''s groups stay as they are: taken shared by whoever'
+    ' changes devices, alone by whoever changes groups. Then of a device and a rule that change at'
+    ' once, the one that comes second sees the first.';
+
+create or replace function iot_private.regroup_new_devices() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    organization uuid;
+begin
+    for organization in select distinct organization_id from added order by 1 loop
+        perform iot_private.lock_groups(organization, false);
+        if exists (
+            select from iot.device_groups as g
+            where g.organization_id = organization and g.kind = 'dynamic'
+        ) then
+            perform iot_private.regroup(
+                organization,
+                array(select device_id from added where organization_id = organization), null
+            );
+        end if;
+    end loop;
+    return null;
+end
+$$;
+comment on function iot_private.regroup_new_devices() is
+    'New devices join the dynamic groups whose rule they match.';
+
+create or replace function iot_private.regroup_device() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform iot_private.lock_groups(new.organization_id, false);
+    perform iot_private.regroup(new.organization_id, array[new.device_id], null);
+    return null;
+end
+$$;
+comment on function iot_private.regroup_device() is
+    'A changed device joins and leaves dynamic groups.';
+
+create or replace function iot_private.lock_own_groups() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    organization uuid := nullif(current_setting('app.organization_id', true), '');
+begin
+    if organization is not null then
+        perform iot_private.lock_groups(organization, true);
+    end if;
+    return null;
+end
+$$;
+comment on function iot_private.lock_own_groups() is
+    'Before a statement that changes groups: wait for those who change devices. Later, a row of a'
+    ' group would be held that one of them waits for.';
+
+create or replace function iot_private.regroup_by_rule() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform iot_private.lock_groups(new.organization_id, true);
+    perform iot_private.regroup(new.organization_id, null, new.group_id);
+    return null;
+end
+$$;
+comment on function iot_private.regroup_by_rule() is
+    'A new or changed rule is held against every device of the organization.';
+
+create or replace trigger regroup_new_devices after insert on iot.devices
+    referencing new table as added
+    for each statement execute function iot_private.regroup_new_devices();
+-- Not one for a statement: that one could not be kept to these columns, and contact, which is
+-- written for every device every half minute, would pay for it.
+create or replace trigger regroup_device after update of
+        device_type_id, serial_number, device_status, hardware_revision, tags, firmware_version
+    on iot.devices
+    for each row
+    when (
+        (old.device_type_id, old.serial_number, old.device_status, old.hardware_revision, old.tags,
+            old.firmware_version)
+        is distinct from
+        (new.device_type_id, new.serial_number, new.device_status, new.hardware_revision, new.tags,
+            new.firmware_version)
+    )
+    execute function iot_private.regroup_device();
+create or replace trigger lock_own_groups before insert or update or delete on iot.device_groups
+    for each statement execute function iot_private.lock_own_groups();
+create or replace trigger regroup_by_rule after insert or update of rule on iot.device_groups
+    for each row when (new.kind = 'dynamic')
+    execute function iot_private.regroup_by_rule();
