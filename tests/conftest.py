@@ -30,7 +30,7 @@ from fleetplatform.ingest.engines import Engine, Stored, make_engine
 from fleetplatform.ingest.submission import Submission, gather
 from fleetplatform.registry import device_types, devices, organizations
 from fleetplatform.registry.directory import Directory
-from fleetplatform.settings import PlatformSettings
+from fleetplatform.settings import EncryptionKeys, PlatformSettings
 from fleetplatform.wire.device_type import DeviceTypeSpecification, SensorType
 from fleetplatform.wire.resources.devices import NewCalibration, NewDevice
 from fleetplatform.wire.resources.organizations import NewOrganization
@@ -141,10 +141,10 @@ class EngineBench:
         self.owner_url = owner_url
         self._make_settings = make
 
-    async def engine(self, kind: str, now_us: int) -> Engine:
+    async def engine(self, kind: str, now_us: int, keys: EncryptionKeys | None = None) -> Engine:
         """An engine with its state loaded, and the registry as it is now."""
         await self.directory.refresh(self.pool)
-        engine = make_engine(self._make_settings(engine=kind), self.directory)
+        engine = make_engine(self._make_settings(engine=kind), self.directory, keys)
         await engine.load(self.pool, now_us)
         return engine
 

@@ -37,8 +37,9 @@ class IngestRole:
         url = settings.database_urls[DATABASE_ROLES[ROLE]]
         self._freshness = Freshness(self._directory, self._pool, url)
         self._batcher = Batcher(
-            self._directory, self._pool, settings.platform, shared.clock.now_us, shared.metrics
-        )
+            self._directory, self._pool, settings.platform, shared.clock.now_us, shared.metrics,
+            settings.encryption,
+        )  # fmt: skip
         login = Login(self._directory, self._freshness)
         api = DeviceApi(self._directory, login, self._batcher, settings.platform.ingest)
         self.routes: dict[str, App] = {"/v1/readings": api}

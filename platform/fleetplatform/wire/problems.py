@@ -30,12 +30,14 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
         "invalid_sort": Code(422, "The list cannot be sorted so."),
         "method_not_allowed": Code(405, "The route exists, but not with this method."),
+        "no_key": Code(409, "It is encrypted with a key that the platform does not have."),
         "not_found": Code(404, "It is not there, or belongs to somebody else."),
         "overloaded": Code(429, "Too many readings wait already; come again after Retry-After."),
         "quota_exceeded": Code(403, "The organization has used up what it may have."),
         "refused": Code(400, "The request is refused; the detail says why."),
         "stale": Code(412, "It was changed since it was read: read it again."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
+        "unreadable": Code(409, "It cannot be decrypted: the key is another, or it was changed."),
         "unreadable_body": Code(422, "The body cannot be read at all."),
         "unsupported_media": Code(415, "This media type or encoding is not taken."),
         "unavailable": Code(503, "The platform cannot answer now; try again later."),
@@ -55,6 +57,7 @@ class Rejection(IntEnum):
     SENSOR_INACTIVE = 6
     QUOTA_EXCEEDED = 7
     MALFORMED = 8
+    NO_KEY = 9
 
     @property
     def code(self) -> str:
@@ -70,6 +73,7 @@ DETAILS = {
     Rejection.DEVICE_INACTIVE: "the device is suspended, decommissioned or not yet provisioned",
     Rejection.SENSOR_INACTIVE: "the sensor is not active",
     Rejection.QUOTA_EXCEEDED: "the organization's quota of readings is used up",
+    Rejection.NO_KEY: "the sensor is sensitive, and the platform has no key to encrypt it with",
     Rejection.MALFORMED: "a reading needs sensor, t and v of the right kind",
 }
 

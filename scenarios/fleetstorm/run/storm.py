@@ -176,7 +176,8 @@ class Storm:
         owners = [tenant.organization_id]
         with database_errors():
             self._readings = await verify_readings(
-                backend.owner_url, owners, ledger, self._fleet.readings
+                backend.owner_url, owners, ledger, self._fleet.readings,
+                backend.keys.keys if backend.keys else {},
             )
             if tenant.rules:
                 law = self._coordinator.law

@@ -49,6 +49,7 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.device_type_versions": "registry",
         "iot.device_types": "registry",
         "iot.devices": "registry",
+        "iot.key_rotations": "timeseries",
         "iot.organizations": "registry",
         "iot.platform_clock": "database",
         "iot.sensor_calibrations": "registry",

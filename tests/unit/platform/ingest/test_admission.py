@@ -25,7 +25,8 @@ def directory() -> Directory:
 
 
 def codes(*submissions: Submission) -> list[Rejection]:
-    return [Rejection(int(c)) for c in judge(gather(submissions, NOW), directory(), WINDOW)]
+    found = judge(gather(submissions, NOW), directory(), WINDOW, can_encrypt=True)
+    return [Rejection(int(c)) for c in found]
 
 
 def one(device: int, sensor: int, t_us: int = NOW, value: float = 1.0) -> Submission:
@@ -74,9 +75,10 @@ def test_requests_of_all_kinds_are_gathered_in_order():
     assert mixed.malformed.tolist() == [False, True, False, False]
     assert mixed.metadata is not None
     assert mixed.metadata.tolist() == [None, None, '{"a":1}', None]
-    assert judge(mixed, directory(), WINDOW).tolist() == [0, Rejection.MALFORMED, 0, 0]
+    assert judge(mixed, directory(), WINDOW, can_encrypt=True).tolist() == [0, Rejection.MALFORMED, 0, 0]
 
 
 def test_without_any_sensor_all_are_unknown():
-    found = judge(gather([Submission(0, [-1, -1], [1, 1], [1, 1])], NOW), Directory(), WINDOW)
+    unknown = gather([Submission(0, [-1, -1], [1, 1], [1, 1])], NOW)
+    found = judge(unknown, Directory(), WINDOW, can_encrypt=True)
     assert found.tolist() == [Rejection.UNKNOWN_SENSOR] * 2
