@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import fleetconf
 from fleetconf.convert import convert
-from fleetplatform.admin import prepare_database
+from fleetplatform.admin import PreparedDatabase, prepare_database
 from fleetplatform.database.pool import Pool, open_pool
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.ingest.engines import Engine, Stored, make_engine
@@ -134,11 +134,12 @@ class EngineBench:
     """
 
     def __init__(
-        self, pool: Pool, directory: Directory, owner_url: str, make: MakeSettings
+        self, pool: Pool, directory: Directory, prepared: PreparedDatabase, make: MakeSettings
     ) -> None:
         self.pool = pool
         self.directory = directory
-        self.owner_url = owner_url
+        self.owner_url = prepared.owner_url
+        self.urls = prepared.urls
         self._make_settings = make
 
     async def engine(self, kind: str, now_us: int, keys: EncryptionKeys | None = None) -> Engine:
@@ -186,7 +187,7 @@ async def make_engine_bench(
                 pools.append(await open_pool(prepared.urls[role], settings.database, role))
                 stack.push_async_callback(pools[-1].close)
             await _enrol(pools[0], thermometers)
-            return EngineBench(pools[1], Directory(), prepared.owner_url, make_settings)
+            return EngineBench(pools[1], Directory(), prepared, make_settings)
 
         yield make
 

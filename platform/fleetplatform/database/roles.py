@@ -77,10 +77,10 @@ async def ensure_roles(conn: asyncpg.Connection, url: str) -> dict[str, str]:
 
 async def _keep_parameters_out_of_logs(conn: asyncpg.Connection) -> None:
     """Encryption keys are bind parameters; who may not say so leaves it to the log's warning."""
-    for name in LOGINS:
-        for setting in ("log_parameter_max_length", "log_parameter_max_length_on_error"):
-            with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
-                await conn.execute(f"alter role {name} set {setting} = 0")
+    found = [row async for row in _queries.parameters_logged(conn, names=list(LOGINS))]
+    for row in found:
+        with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
+            await conn.execute(f"alter role {row['rolname']} set {row['setting']} = 0")
 
 
 async def check_session(conn: asyncpg.Connection, role: str) -> None:

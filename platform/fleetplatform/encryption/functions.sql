@@ -110,7 +110,7 @@ language plpgsql immutable
 as $$
 declare
     key bytea := keys[array_position(key_ids, iot_private.key_id_of(sealed))];
-    body bytea := substring(sealed from 1 for octet_length(sealed) - 16);
+    body bytea := substring(sealed from 1 for greatest(octet_length(sealed) - 16, 0));
     header integer;
 begin
     if key is null or substring(sealed from octet_length(sealed) - 15)
@@ -201,7 +201,9 @@ declare
     );
     key_id text := iot_private.key_id_of(sealed);
 begin
-    if plain is null and key_id is null then
+    if sealed is null then
+        return;
+    elsif key_id is null then
         raise exception 'what is stored is no encrypted value' using errcode = 'data_corrupted';
     elsif plain is null and key_id <> all (key_ids) then
         raise exception 'it is encrypted with the key "%", which is not among the keys given', key_id

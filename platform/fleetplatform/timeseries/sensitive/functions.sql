@@ -171,6 +171,8 @@ begin
         unreadable := unreadable + piece.unreadable;
         progress.after_measured := coalesce(piece.last_measured, 'infinity');
     end loop;
+    -- Who took all that was allowed may have left something of the last sensor.
+    finished := finished and seen < rows_max;
     update iot.key_rotations as r
     set after_sensor_id = progress.after_sensor_id,
         after_measured = progress.after_measured,

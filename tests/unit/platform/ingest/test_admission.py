@@ -75,7 +75,8 @@ def test_requests_of_all_kinds_are_gathered_in_order():
     assert mixed.malformed.tolist() == [False, True, False, False]
     assert mixed.metadata is not None
     assert mixed.metadata.tolist() == [None, None, '{"a":1}', None]
-    assert judge(mixed, directory(), WINDOW, can_encrypt=True).tolist() == [0, Rejection.MALFORMED, 0, 0]
+    found = judge(mixed, directory(), WINDOW, can_encrypt=True)
+    assert found.tolist() == [0, Rejection.MALFORMED, 0, 0]
 
 
 def test_without_any_sensor_all_are_unknown():
