@@ -3,9 +3,11 @@
 import asyncpg
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from fleetplatform.admin import DatabaseError, prepare_database
 from fleetplatform.database.roles import LOGINS
+from fleetplatform.encryption.logging import warn_of_logged_parameters
 
 
 def _with_keys(settings):
@@ -28,6 +30,24 @@ async def test_no_role_has_its_parameters_logged(prepared, owner):
     )
     found = {row["role"]: set(row["setconfig"]) for row in rows}
     assert all(found[name] >= {"log_parameter_max_length=0"} for name in LOGINS)
+
+
+async def test_a_server_that_logs_parameters_is_named_in_the_log(
+    prepared, platform_settings, pool_as, owner
+):
+    database = await owner.fetchval("select current_database()")
+    quiet = await pool_as("iot_ingest")
+    with capture_logs() as said:
+        await warn_of_logged_parameters(quiet, "iot_ingest")
+    assert said == []
+    await owner.execute(
+        f"alter role iot_ingest in database {database} set log_parameter_max_length = -1"
+    )
+    with capture_logs() as said:
+        await warn_of_logged_parameters(await pool_as("iot_ingest"), "iot_ingest")
+    (warning,) = said
+    assert warning["settings"] == "log_parameter_max_length = 0"
+    assert "ALTER ROLE iot_ingest" in warning["event"]
 
 
 async def test_the_extension_of_somebody_else_serves_as_well(database_url, make_settings):
