@@ -8,6 +8,8 @@ create or replace function iot.store_sensitive(
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
+-- What a batch holds in clear must not go to a temporary file.
+set work_mem = '256MB'
 as $$
     insert into iot.sensor_data (
         sensor_id, device_id, organization_id, sensor_type, measurement_timestamp, received_at,
@@ -47,6 +49,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 -- As in iot.find_stored: each by the unique key, whatever the statistics may say.
 set enable_seqscan = off
+set work_mem = '256MB'
 as $$
 declare
     epoch constant timestamptz := '1970-01-01T00:00:00Z';

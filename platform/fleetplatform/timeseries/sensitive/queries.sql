@@ -24,7 +24,8 @@ from iot.rotate_keys(:key_id::text, :rows_max::integer, :key_ids::text[], :keys:
 select exists (select from iot.sensors where sensor_id = :sensor_id);
 
 -- name: sensitive_readings(sensor_id, measured_from, measured_to, count, key_ids, keys)
--- Readings of a sensitive sensor that the tenant sees, decrypted, oldest first.
+-- The oldest readings of a sensitive sensor that the tenant sees, decrypted; in no order, for a sort
+-- could write them into a temporary file.
 select
     d.measurement_timestamp, d.received_at, d.data_quality, v.sensor_value, v.sent_value,
     v.metadata
@@ -43,5 +44,4 @@ from (
 ) as d
 cross join lateral iot.decrypt_sensor_value(
     d.value_encrypted, d.sensor_id, d.measurement_timestamp, :key_ids::text[], :keys::bytea[]
-) as v
-order by d.measurement_timestamp;
+) as v;

@@ -34,7 +34,7 @@ async def read(
         if keys is None:
             raise ConflictError("this platform has no encryption keys", code="no_key")
         try:
-            return [
+            found = [
                 _view(row)
                 async for row in _queries.sensitive_readings(
                     conn,
@@ -50,6 +50,7 @@ async def read(
             raise ConflictError(f"a reading cannot be read: {error}", code="no_key") from None
         except asyncpg.DataCorruptedError as error:
             raise ConflictError(f"a reading cannot be read: {error}", code="unreadable") from None
+    return sorted(found, key=lambda reading: reading.t_us)
 
 
 def _view(row: Any) -> SensitiveReading:

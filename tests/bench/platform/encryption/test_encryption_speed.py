@@ -49,9 +49,10 @@ async def test_readings_a_second(make_engine_bench: Callable[..., Awaitable[Any]
     bench = await make_engine_bench(SENSORS)
     for share in (0.0, 0.1, 1.0):
         await bench.fetch(
-            "update iot.sensors set sensitive = n <= $1::float8 * $2::float8 from (select sensor_id,"
-            " row_number() over (order by sensor_id) as n from iot.sensors) as o"
-            " where o.sensor_id = sensors.sensor_id", share, float(SENSORS),
+            "update iot.sensors set sensitive = n <= $1::float8 * $2::float8"
+            " from (select sensor_id, row_number() over (order by sensor_id) as n"
+            " from iot.sensors) as o where o.sensor_id = sensors.sensor_id",
+            share, float(SENSORS),
         )  # fmt: skip
         engine = await bench.engine("stream", START_US, KEYS)
         count, took_s = await _store(bench, engine)
@@ -61,7 +62,8 @@ async def test_readings_a_second(make_engine_bench: Callable[..., Awaitable[Any]
         )  # fmt: skip
         print(
             f"\n{share:.0%} sensitive: {count / took_s:,.0f} readings/s,"
-            f" {took_s / count * 1e6:.1f} µs and {size['bytes']:.0f} bytes of table a reading", end=""
+            f" {took_s / count * 1e6:.1f} µs and {size['bytes']:.0f} bytes of table a reading",
+            end="",
         )
         await bench.fetch("truncate iot.sensor_data, iot.sensor_hourly_sums,"
                           " iot.detector_checkpoints")  # fmt: skip

@@ -50,6 +50,18 @@ def test_the_window_includes_its_ends():
     ]  # fmt: skip
 
 
+def test_a_sensitive_sensor_needs_a_key():
+    """Sensor 4 is inactive too, and the first reason found counts."""
+    made = directory()
+    made.sensor_sensitive = np.array([True, False, True, False, True])
+    arrivals = gather([one(0, 0), one(1, 1), one(1, 2), one(1, 4)], NOW)
+    without = judge(arrivals, made, WINDOW, can_encrypt=False)
+    assert [Rejection(int(code)) for code in without] == [
+        Rejection.NO_KEY, Rejection.ACCEPTED, Rejection.UNKNOWN_SENSOR, Rejection.SENSOR_INACTIVE,
+    ]  # fmt: skip
+    assert judge(arrivals, made, WINDOW, can_encrypt=True)[0] == Rejection.ACCEPTED
+
+
 def test_values_devices_and_sensors():
     assert codes(
         one(0, 0, NOW, np.nan), one(0, 0, NOW, np.inf), one(1, 3), one(1, 4)
