@@ -41,7 +41,7 @@ class Backend:
 
     `owner_url` reads every row of the database (None: no database was named for a platform that
     runs elsewhere). `database` and `service` are None unless this run started them. `keys` open
-    readings of sensitive sensors.
+    readings of sensitive sensors, `keys_file` is where they stand.
     """
 
     url: str
@@ -50,6 +50,7 @@ class Backend:
     database: PreparedDatabase | None = None
     service: Service | None = None
     keys: EncryptionKeys | None = None
+    keys_file: str | None = None
 
 
 async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
@@ -58,7 +59,7 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
         return _named(settings.url, settings)
     if settings.port:
         check_port_free(settings.host, settings.port)
-    keys = _keys(stack, settings)
+    keys, keys_file = _keys(stack, settings)
     url = settings.database.url or (await stack.start_postgres()).url()
     with database_errors():
         database = await prepare_database(url, settings)
@@ -75,7 +76,7 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
     service = await stack.start_service(
         ROLES, encode_process_settings(process), host=settings.host, port=port
     )
-    return Backend(service.url, token, database.owner_url, database, service, keys)
+    return Backend(service.url, token, database.owner_url, database, service, keys, keys_file)
 
 
 def check_keys(config: RunConfig) -> None:
@@ -143,18 +144,16 @@ def _named(url: str, settings: PlatformSettings) -> Backend:
     return Backend(url, settings.token or "", settings.database.url, keys=keys)
 
 
-def _keys(stack: Stack, settings: PlatformSettings) -> EncryptionKeys | None:
-    """The configured keys; an embedded database has one of its own, kept beside it if it is kept.
+def _keys(stack: Stack, settings: PlatformSettings) -> tuple[EncryptionKeys | None, str | None]:
+    """The configured keys and their file; an embedded database has a key of its own, beside it.
 
     A database that outlives the run gets none: nobody could read what is encrypted there later.
     """
     with database_errors():
         keys = read_keys(settings.encryption)
     if keys is not None or settings.database.url is not None:
-        return keys
-    keys = generate_keys()
-    if stack.keep:
-        path = stack.folder / KEYS_FILE
-        path.touch(mode=0o600)
-        path.write_text(encode_keys(keys), "ascii")
-    return keys
+        return keys, settings.encryption.keys
+    keys, path = generate_keys(), stack.folder / KEYS_FILE
+    path.touch(mode=0o600)
+    path.write_text(encode_keys(keys), "ascii")
+    return keys, str(path)

@@ -28,15 +28,12 @@ def test_a_database_that_outlives_the_run_needs_keys_for_sensitive_sensors():
     check_keys(_config(NAMED, *plain))
 
 
-def test_an_embedded_database_that_is_kept_keeps_its_key(tmp_path: Path):
+def test_the_key_of_an_embedded_database_stands_beside_it(tmp_path: Path):
     settings = _config().platform
-    gone = SimpleNamespace(keep=False, folder=tmp_path)
-    first = _keys(gone, settings)  # type: ignore[arg-type]
-    assert first is not None
-    assert list(tmp_path.iterdir()) == []
-    kept = SimpleNamespace(keep=True, folder=tmp_path)
-    second = _keys(kept, settings)  # type: ignore[arg-type]
-    (path,) = tmp_path.iterdir()
+    stack = SimpleNamespace(folder=tmp_path)
+    keys, path = _keys(stack, settings)  # type: ignore[arg-type]
+    assert [str(one) for one in tmp_path.iterdir()] == [path]
     named = _config(f"platform.encryption.keys={path}", "platform.encryption.active=generated")
-    assert read_keys(named.platform.encryption) == second != first
-    assert _keys(kept, _config(NAMED).platform) is None  # type: ignore[arg-type]
+    assert read_keys(named.platform.encryption) == keys
+    assert _keys(stack, named.platform) == (keys, path)  # type: ignore[arg-type]
+    assert _keys(stack, _config(NAMED).platform) == (None, None)  # type: ignore[arg-type]
