@@ -23,14 +23,14 @@ from hypothesis import strategies as st
 
 import fleetconf
 from fleetconf.convert import convert
-from fleetplatform.admin import prepare_database
+from fleetplatform.admin import PreparedDatabase, prepare_database
 from fleetplatform.database.pool import Pool, open_pool
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.ingest.engines import Engine, Stored, make_engine
 from fleetplatform.ingest.submission import Submission, gather
 from fleetplatform.registry import device_types, devices, organizations
 from fleetplatform.registry.directory import Directory
-from fleetplatform.settings import PlatformSettings
+from fleetplatform.settings import EncryptionKeys, PlatformSettings
 from fleetplatform.wire.device_type import DeviceTypeSpecification, SensorType
 from fleetplatform.wire.resources.devices import NewCalibration, NewDevice
 from fleetplatform.wire.resources.organizations import NewOrganization
@@ -134,17 +134,18 @@ class EngineBench:
     """
 
     def __init__(
-        self, pool: Pool, directory: Directory, owner_url: str, make: MakeSettings
+        self, pool: Pool, directory: Directory, prepared: PreparedDatabase, make: MakeSettings
     ) -> None:
         self.pool = pool
         self.directory = directory
-        self.owner_url = owner_url
+        self.owner_url = prepared.owner_url
+        self.urls = prepared.urls
         self._make_settings = make
 
-    async def engine(self, kind: str, now_us: int) -> Engine:
+    async def engine(self, kind: str, now_us: int, keys: EncryptionKeys | None = None) -> Engine:
         """An engine with its state loaded, and the registry as it is now."""
         await self.directory.refresh(self.pool)
-        engine = make_engine(self._make_settings(engine=kind), self.directory)
+        engine = make_engine(self._make_settings(engine=kind), self.directory, keys)
         await engine.load(self.pool, now_us)
         return engine
 
@@ -186,7 +187,7 @@ async def make_engine_bench(
                 pools.append(await open_pool(prepared.urls[role], settings.database, role))
                 stack.push_async_callback(pools[-1].close)
             await _enrol(pools[0], thermometers)
-            return EngineBench(pools[1], Directory(), prepared.owner_url, make_settings)
+            return EngineBench(pools[1], Directory(), prepared, make_settings)
 
         yield make
 

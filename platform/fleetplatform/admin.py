@@ -21,6 +21,8 @@ from fleetplatform.database.address import (
 from fleetplatform.database.migrate import applied_migrations, migrate, migration_names
 from fleetplatform.database.queries import load
 from fleetplatform.database.roles import LOGINS, MIGRATOR, OWNER, SERVICES, ensure_roles
+from fleetplatform.encryption import keys
+from fleetplatform.encryption.keys import encode_keys, generate_keys, read_keys
 from fleetplatform.errors import DatabaseError, SettingsError
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.timeseries import inventory
@@ -29,7 +31,7 @@ from fleetplatform.timeseries.layouts import make_storage
 
 __all__ = [
     "DatabaseError", "DatabaseState", "PartitionInfo", "PreparedDatabase", "SettingsError",
-    "own_database", "prepare_database", "read_state",
+    "encode_keys", "generate_keys", "own_database", "prepare_database", "read_keys", "read_state",
 ]  # fmt: skip
 
 OLDEST_VERSION = 18
@@ -38,6 +40,7 @@ DATABASE = "fleetstorm"
 CONNECT_TIMEOUT_S = 10.0
 
 _queries: Any = load(clock.__file__)
+_encryption_queries: Any = load(keys.__file__)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ async def prepare_database(url: str, settings: PlatformSettings) -> PreparedData
             await migrate(conn, _with_sslmode(logins[MIGRATOR], server["ssl"]))
             indexes = await make_storage(conn, settings.layout)
             await clock.create(conn, settings.clock.controllable)
+            await _ensure_encryption(conn, url, needed=settings.encryption.keys is not None)
     return PreparedDatabase(
         urls={name: logins[name] for name in SERVICES},
         owner_url=with_database(url, database) if server["is_superuser"] else logins[MIGRATOR],
@@ -207,6 +211,17 @@ async def _ensure_database(conn: asyncpg.Connection, url: str, server: Mapping[s
         await conn.execute(f"revoke all on database {DATABASE} from public")
         await conn.execute(f"grant connect on database {DATABASE} to current_user, {logins}")
     return DATABASE
+
+
+async def _ensure_encryption(conn: asyncpg.Connection, url: str, *, needed: bool) -> None:
+    """Have pgcrypto; a server without it will do as long as there are no keys."""
+    why_not = await _encryption_queries.ensure_pgcrypto(conn)
+    if needed and why_not is not None:
+        raise DatabaseError(
+            f"platform.encryption.keys needs the extension pgcrypto, which PostgreSQL at"
+            f" {server_of(url)} does not give ({why_not}): install postgresql-contrib there, or set"
+            " platform.encryption.keys=null, and readings of sensitive sensors are rejected"
+        )
 
 
 def _with_sslmode(url: str, ssl: bool) -> str:

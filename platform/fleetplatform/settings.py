@@ -61,6 +61,15 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     reprocess_interval: Duration
     reprocess_rows: Count
     reprocess_settle: Duration
+    rotation_interval: Duration
+    rotation_rows: Count
+
+
+class EncryptionSettings(Settings, frozen=True, kw_only=True):
+    """Where the keys of sensitive sensors stand, and which of them new readings get."""
+
+    keys: str | None
+    active: str | None
 
 
 class EngineSettings(Settings, frozen=True, kw_only=True):
@@ -90,15 +99,43 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     ingest: IngestSettings
     registry: RegistrySettings
     worker: WorkerSettings
+    encryption: EncryptionSettings
     engine: EngineSettings
     layout: LayoutSettings
+
+
+class EncryptionKeys(Settings, frozen=True, kw_only=True):
+    """Keys by their ids, 32 bytes each; new readings of sensitive sensors get the active one."""
+
+    active: str
+    keys: dict[str, bytes]
+
+    def __repr__(self) -> str:
+        """Ids alone, for a key has no place in a log."""
+        return f"EncryptionKeys(active={self.active!r}, ids={self.ids!r})"
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids, in the order of `secrets`."""
+        return list(self.keys)
+
+    @property
+    def secrets(self) -> list[bytes]:
+        """The keys, in the order of `ids`."""
+        return list(self.keys.values())
+
+    @property
+    def active_key(self) -> bytes:
+        """The key that new readings get."""
+        return self.keys[self.active]
 
 
 class ProcessSettings(Settings, frozen=True, kw_only=True):
     """What one process of the platform is started with; the file is secret.
 
     `database_urls` maps a database role (iot_ingest, iot_worker, iot_api) to the URL it logs in
-    with; `operator_token_sha256` is the hex digest of the operator's token.
+    with; `operator_token_sha256` is the hex digest of the operator's token; without `encryption`
+    readings of sensitive sensors are rejected.
     """
 
     platform: PlatformSettings
@@ -106,6 +143,7 @@ class ProcessSettings(Settings, frozen=True, kw_only=True):
     port: int
     database_urls: dict[str, str]
     operator_token_sha256: str
+    encryption: EncryptionKeys | None
 
 
 def encode_process_settings(settings: ProcessSettings) -> bytes:

@@ -72,7 +72,8 @@ begin
             )
             values (
                 sensor.organization_id, rule.rule_id, sensor.sensor_id, sensor.device_id,
-                rule.severity, 'active', measured_at, sensor_value
+                rule.severity, 'active', measured_at,
+                case when not sensor.sensitive then sensor_value end
             )
             returning alert_id into alert;
             insert into iot.alert_events (organization_id, alert_id, event, occurred_at, actor)

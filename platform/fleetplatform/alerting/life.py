@@ -78,9 +78,22 @@ async def _raise(
         devices=[device_id(directory, i) for i in devices],
         severities=[rule.severity for rule in rules],
         raised_at=[to_datetime(t) for t in transitions.at_us[at].tolist()],
-        trigger_values=transitions.value[at].tolist(),
+        trigger_values=_shown(transitions.value[at], directory.sensor_sensitive[sensors]),
         resolved_at=resolved,
     )
+
+
+def _shown(
+    values: np.ndarray[Any, np.dtype[np.float64]], sensitive: np.ndarray[Any, np.dtype[np.bool_]]
+) -> list[float | None]:
+    """The values that an alert may carry: none of a sensitive sensor's."""
+    if not sensitive.any():
+        plain: list[float | None] = values.tolist()
+        return plain
+    return [
+        None if secret else value
+        for value, secret in zip(values.tolist(), sensitive.tolist(), strict=True)
+    ]
 
 
 async def load_open(conn: Connection, rulebook: Rulebook, directory: Directory) -> None:

@@ -26,6 +26,7 @@ from fleetplatform.errors import ForbiddenError
 from fleetplatform.registry import organizations
 from fleetplatform.registry.devices import Contact
 from fleetplatform.registry.organizations import Principal, Role
+from fleetplatform.settings import EncryptionKeys
 
 _SCHEME = "bearer "
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -37,7 +38,7 @@ class Context:
 
     operator_sha256: digest of the operator's token · settle: returns when every reading that was
     taken before has been answered for · offline_after_us: a device not heard of for longer, in
-    virtual time, is offline.
+    virtual time, is offline · encryption: what opens readings of sensitive sensors.
     """
 
     pool: Pool
@@ -45,6 +46,7 @@ class Context:
     operator_sha256: bytes
     settle: Callable[[], Awaitable[None]]
     offline_after_us: int
+    encryption: EncryptionKeys | None
 
     def contact(self) -> Contact:
         """What tells the devices that are online now."""

@@ -32,6 +32,17 @@ select rolname, rolcanlogin, rolbypassrls, rolsuper, rolcreaterole, rolcreatedb,
 from pg_catalog.pg_roles
 where rolname = any (:names::text[]);
 
+-- name: parameters_logged(names)
+-- Roles for which the server may still log bind parameters, and by which setting.
+select r.rolname, setting
+from pg_catalog.pg_roles as r
+cross join unnest(array['log_parameter_max_length', 'log_parameter_max_length_on_error']) as setting
+where r.rolname = any (:names::text[])
+  and not exists (
+      select from pg_catalog.pg_db_role_setting as s
+      where s.setrole = r.oid and s.setdatabase = 0 and setting || '=0' = any (s.setconfig)
+  );
+
 -- name: session_attributes()^
 -- Who this session is.
 select rolname, rolcanlogin, rolbypassrls, rolsuper, rolcreaterole, rolcreatedb, rolreplication

@@ -18,10 +18,13 @@ class Window:
     newest_us: int
 
 
-def judge(arrivals: Arrivals, directory: Directory, window: Window) -> NDArray[np.int8]:
+def judge(
+    arrivals: Arrivals, directory: Directory, window: Window, *, can_encrypt: bool
+) -> NDArray[np.int8]:
     """A code of `Rejection` for each reading; 0 where it is taken. The first reason found counts.
 
-    A sensor of another organization is as unknown as one that does not exist.
+    A sensor of another organization is as unknown as one that does not exist. Where nothing can be
+    encrypted, no reading of a sensitive sensor is taken.
     """
     codes = np.zeros(len(arrivals), dtype=np.int8)
     if not directory.sensor_count:
@@ -46,6 +49,8 @@ def judge(arrivals: Arrivals, directory: Directory, window: Window) -> NDArray[n
         (~speaking, Rejection.DEVICE_INACTIVE),
         (~directory.sensor_active[sensor], Rejection.SENSOR_INACTIVE),
     ]
+    if not can_encrypt:
+        reasons.append((directory.sensor_sensitive[sensor], Rejection.NO_KEY))
     for refused, reason in reasons:
         codes[(codes == 0) & refused] = reason
     return codes

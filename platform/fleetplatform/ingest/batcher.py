@@ -20,7 +20,7 @@ from fleetplatform.ingest.engines import Engine, make_engine
 from fleetplatform.ingest.lane import Lane
 from fleetplatform.ingest.submission import Arrivals, Submission, gather
 from fleetplatform.registry.directory import Directory
-from fleetplatform.settings import PlatformSettings
+from fleetplatform.settings import EncryptionKeys, PlatformSettings
 from fleetplatform.wire.problems import DETAILS, Rejection
 from fleetplatform.wire.resources.receipts import Receipt, RejectedReading
 
@@ -71,6 +71,7 @@ class Batcher:
         clock: Callable[[], int],
         metrics: Metrics,
         lane: Lane,
+        keys: EncryptionKeys | None,
     ) -> None:
         self._directory = directory
         self._pool = pool
@@ -79,7 +80,8 @@ class Batcher:
         self._metrics = metrics
         self._lane = lane
         self._built_at = 0
-        self._engine: Engine = make_engine(settings, directory)
+        self._engine: Engine = make_engine(settings, directory, keys)
+        self._can_encrypt = keys is not None
         self._waiting: deque[_Waiting] = deque()
         self._rows = 0
         self._arrived = asyncio.Event()
@@ -196,7 +198,9 @@ class Batcher:
             await self._engine.restore(self._pool, self._received_us)
         async with asyncio.timeout(self._limits.commit_timeout):
             arrivals = gather([one.submission for one in batch], self._received_us)
-            codes = judge(arrivals, self._directory, self._window)
+            codes = judge(
+                arrivals, self._directory, self._window, can_encrypt=self._can_encrypt
+            )
             accepted = np.flatnonzero(codes == Rejection.ACCEPTED)
             duplicate = np.zeros(0, dtype=np.bool_)
             if len(accepted):

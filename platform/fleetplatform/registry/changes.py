@@ -45,6 +45,7 @@ class Sensors:
     value_min: NDArray[np.float64]
     value_max: NDArray[np.float64]
     active: NDArray[np.bool_]
+    sensitive: NDArray[np.bool_]
     names: list[str]
 
 
@@ -143,6 +144,7 @@ def _sensors(row: Any) -> Sensors:
         value_min=_column(row["minima"], ">f8").astype(np.float64),
         value_max=_column(row["maxima"], ">f8").astype(np.float64),
         active=_column(row["active"], "?"),
+        sensitive=_column(row["sensitive"], "?"),
         names=row["names"],
     )
 

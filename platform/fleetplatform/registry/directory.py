@@ -43,9 +43,9 @@ class Directory:
 
     Devices: device_high, device_low (halves of the id), device_organization, device_type,
     device_gateway (-1: none), device_active. Sensors: sensor_high, sensor_low, sensor_device,
-    sensor_type, sensor_active, value_min, value_max; `calibrations` are those of all of them.
-    Organizations: organization_rate (readings a second that their devices may send, infinite
-    without a quota). `version` grows with every change.
+    sensor_type, sensor_active, sensor_sensitive, value_min, value_max; `calibrations` are those of
+    all of them. Organizations: organization_rate (readings a second that their devices may send,
+    infinite without a quota). `version` grows with every change.
     """
 
     def __init__(self) -> None:
@@ -67,6 +67,7 @@ class Directory:
         self.sensor_device = np.zeros(0, dtype=np.int32)
         self.sensor_type = np.zeros(0, dtype=np.int16)
         self.sensor_active = np.zeros(0, dtype=np.bool_)
+        self.sensor_sensitive = np.zeros(0, dtype=np.bool_)
         self.value_min = np.zeros(0)
         self.value_max = np.zeros(0)
         self.calibrations = Calibrations.empty()
@@ -200,6 +201,7 @@ class Directory:
         self.sensor_device = _put(self.sensor_device, count, at, device)
         self.sensor_type = _put(self.sensor_type, count, at, found.sensor_type)
         self.sensor_active = _put(self.sensor_active, count, at, found.active)
+        self.sensor_sensitive = _put(self.sensor_sensitive, count, at, found.sensitive)
         self.value_min = _put(self.value_min, count, at, found.value_min)
         self.value_max = _put(self.value_max, count, at, found.value_max)
         self._names.add(self.device_count, device.tolist(), at.tolist(), found.names)

@@ -56,6 +56,7 @@ async def add(
         minima=[one.min for _, _, one in specified],
         maxima=[one.max for _, _, one in specified],
         resolutions=[one.resolution for _, _, one in specified],
+        sensitive=[one.sensitive for _, _, one in specified],
     )
 
 

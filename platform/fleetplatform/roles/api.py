@@ -16,6 +16,7 @@ class ApiRole:
             clock=shared.clock,
             operator_sha256=bytes.fromhex(shared.settings.operator_token_sha256),
             settle=shared.settled,
+            encryption=shared.settings.encryption,
             offline_after_us=round(shared.settings.platform.registry.offline_after * 1e6),
         )
         app = make_app(context, shared.settings.platform.ingest.expanded_size)

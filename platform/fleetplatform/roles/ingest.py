@@ -48,6 +48,7 @@ class IngestRole:
             shared.clock.now_us,
             shared.metrics,
             self._lane,
+            settings.encryption,
         )
         login = Login(self._directory, self._freshness)
         limits = settings.platform.ingest

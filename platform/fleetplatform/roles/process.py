@@ -12,6 +12,7 @@ import structlog
 from fleetplatform.database.address import reach
 from fleetplatform.database.clock import PlatformClock
 from fleetplatform.database.pool import Pool
+from fleetplatform.encryption.logging import warn_of_logged_parameters
 from fleetplatform.errors import DatabaseError, PlatformError, SettingsError
 from fleetplatform.observe import METRICS_MEDIA_TYPE, Metrics
 from fleetplatform.roles.api import ApiRole
@@ -61,6 +62,9 @@ async def run(roles: list[str], settings: ProcessSettings) -> None:
     server = HttpServer(settings)
     pools = await open_pools(settings, roles)
     try:
+        if settings.encryption is not None:
+            for role, pool in pools.items():
+                await warn_of_logged_parameters(pool, DATABASE_ROLES[role])
         await _Process(roles, settings, pools, server).run(stop)
     finally:
         await _close_pools(pools)

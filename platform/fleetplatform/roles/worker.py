@@ -7,7 +7,9 @@ import structlog
 
 from fleetplatform.registry import reprocessing
 from fleetplatform.roles.part import App, Shared
+from fleetplatform.settings import EncryptionKeys
 from fleetplatform.timeseries import partitions, rollups
+from fleetplatform.timeseries.sensitive import rotation
 
 ROLE = "worker"
 
@@ -30,6 +32,10 @@ class WorkerRole:
             ("rollups", settings.rollup_interval, self._make_rollups),
             ("reprocessing", settings.reprocess_interval, self._reprocess),
         ]
+        keys = self._shared.settings.encryption
+        if keys is not None and len(keys.keys) > 1:
+            rotation_s = self._shared.settings.platform.worker.rotation_interval
+            jobs.append(("key rotation", rotation_s, Rotation(self._shared, keys).run))
         self._tasks = [
             asyncio.create_task(_repeat(name, interval, job), name=name)
             for name, interval, job in jobs
@@ -61,6 +67,32 @@ class WorkerRole:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class Rotation:
+    """Passes over readings of sensitive sensors, until one begun here finds no old key.
+
+    A pass that an earlier process left off is ended first.
+    """
+
+    def __init__(self, shared: Shared, keys: EncryptionKeys) -> None:
+        self._shared = shared
+        self._keys = keys
+        self._passes = 0
+        self._done = False
+
+    async def run(self) -> None:
+        """One pass, unless there is nothing left to do."""
+        if self._done:
+            return
+        rows_max = self._shared.settings.platform.worker.rotation_rows
+        found = await rotation.rotate(self._shared.pools[ROLE], self._keys, rows_max)
+        self._passes += 1
+        self._done = found.changed == 0 and self._passes > 1
+        _log.info(
+            "keys rotated", active=self._keys.active, seen=found.seen, changed=found.changed,
+            unreadable=found.unreadable, done=self._done,
+        )  # fmt: skip
 
 
 async def _repeat(name: str, interval_s: float, job: Callable[[], Awaitable[object]]) -> None:

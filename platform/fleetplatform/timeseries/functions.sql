@@ -354,21 +354,32 @@ comment on function iot_private.drop_storage() is 'Forget a layout that holds no
 create or replace function iot.store_reading(
     sensor iot.sensors, measured_at timestamptz, received timestamptz, calibrated double precision,
     sent double precision, quality smallint, anomaly boolean, score double precision,
-    metadata jsonb
+    metadata jsonb, key_id text, key bytea
 ) returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
     insert into iot.sensor_data (
         sensor_id, device_id, organization_id, sensor_type, measurement_timestamp, received_at,
-        measurement_value, raw_value, data_quality, is_anomaly, anomaly_score, measurement_metadata
+        data_quality, is_anomaly, anomaly_score, measurement_value, raw_value,
+        measurement_metadata, value_encrypted
     )
-    values (
+    select
         (sensor).sensor_id, (sensor).device_id, (sensor).organization_id, (sensor).sensor_type,
-        measured_at, received, calibrated, sent, quality, anomaly, score, metadata
-    )
+        measured_at, received, quality, anomaly, score, plain.*,
+        case when (sensor).sensitive then iot_private.seal_value(
+            calibrated, coalesce(sent, calibrated), metadata, (sensor).sensor_id, measured_at,
+            key_id, key
+        ) end
+    from (
+        select
+            case when not (sensor).sensitive then calibrated end,
+            case when not (sensor).sensitive then sent end,
+            case when not (sensor).sensitive then metadata end
+    ) as plain
 $$;
 comment on function iot.store_reading(
     iot.sensors, timestamptz, timestamptz, double precision, double precision, smallint, boolean,
-    double precision, jsonb
-) is 'One row of sensor_data, for the engine that stores readings one by one.';
+    double precision, jsonb, text, bytea
+) is 'One row of sensor_data, encrypted with the key if the sensor is sensitive, for the engine that'
+    ' stores readings one by one.';

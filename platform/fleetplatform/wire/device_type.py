@@ -45,7 +45,10 @@ class SensorType(IntEnum):
 
 
 class SensorSpecification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One sensor of a device type; min, max and resolution in `unit`, interval in seconds."""
+    """One sensor of a device type; min, max and resolution in `unit`, interval in seconds.
+
+    sensitive: its readings are stored encrypted, and only an administrator reads them.
+    """
 
     type: str
     unit: str
@@ -53,6 +56,7 @@ class SensorSpecification(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     max: float
     resolution: float
     interval: Duration
+    sensitive: bool = False
 
 
 class ParameterSpecification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -46,6 +46,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "method_not_allowed": Code(405, "The route exists, but not with this method."),
         "no_readings": Code(404, "The sensor is there, but has sent nothing yet."),
         "name_taken": Code(409, "Another of the organization has this name."),
+        "no_key": Code(409, "It is encrypted with a key that the platform does not have."),
         "not_found": Code(404, "It is not there, or belongs to somebody else."),
         "only_viewers_limited": Code(
             422, "Who may change things is not limited to groups of devices: only a viewer is."
@@ -74,6 +75,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "unknown_device_type": Code(422, "There is no such device type, or no such version."),
         "unknown_gateway": Code(422, "The organization has no such device to be a gateway."),
         "unknown_hardware_revision": Code(422, "The device type has no such revision."),
+        "unreadable": Code(409, "It cannot be decrypted: the key is another, or it was changed."),
         "unreadable_body": Code(422, "The body cannot be read at all."),
         "unsupported_media": Code(415, "This media type or encoding is not taken."),
         "user_deactivated": Code(409, "The user is deactivated and gets no keys."),
@@ -94,6 +96,7 @@ class Rejection(IntEnum):
     SENSOR_INACTIVE = 6
     QUOTA_EXCEEDED = 7
     MALFORMED = 8
+    NO_KEY = 9
 
     @property
     def code(self) -> str:
@@ -109,6 +112,7 @@ DETAILS = {
     Rejection.DEVICE_INACTIVE: "the device is suspended, decommissioned or not yet provisioned",
     Rejection.SENSOR_INACTIVE: "the sensor is not active",
     Rejection.QUOTA_EXCEEDED: "the organization's quota of readings is used up",
+    Rejection.NO_KEY: "the sensor is sensitive, and the platform has no key to encrypt it with",
     Rejection.MALFORMED: "a reading needs sensor, t and v of the right kind",
 }
 

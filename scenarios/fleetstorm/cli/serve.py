@@ -50,4 +50,13 @@ def _how_to(backend: Backend, settings: PlatformSettings) -> str:
         token=backend.operator_token,
         lifetime="" if kept else _LIFETIME,
         database=f" platform.database.url={backend.owner_url}" if backend.owner_url else "",
+        encryption=_encryption(backend),
     )
+
+
+def _encryption(backend: Backend) -> str:
+    """What a run needs to verify readings of sensitive sensors."""
+    if backend.keys is None or backend.keys_file is None:
+        return ""
+    place = Path(backend.keys_file).resolve()
+    return f" platform.encryption.keys={place} platform.encryption.active={backend.keys.active}"

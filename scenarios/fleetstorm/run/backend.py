@@ -12,10 +12,18 @@ from fleetplatform.admin import (
     DatabaseError,
     PreparedDatabase,
     SettingsError,
+    encode_keys,
+    generate_keys,
     prepare_database,
+    read_keys,
 )
 from fleetplatform.client import ApiError, Client
-from fleetplatform.settings import PlatformSettings, ProcessSettings, encode_process_settings
+from fleetplatform.settings import (
+    EncryptionKeys,
+    PlatformSettings,
+    ProcessSettings,
+    encode_process_settings,
+)
 from fleetplatform.wire.resources.clock import Clock
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.errors import InfrastructureError, UsageError
@@ -24,6 +32,7 @@ from fleetstorm.stack.services import Service
 from fleetstorm.stack.stack import Stack
 
 ROLES = "ingest+api+worker"
+KEYS_FILE = "encryption-keys"
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,8 @@ class Backend:
     """A platform that answers at `url`.
 
     `owner_url` reads every row of the database (None: no database was named for a platform that
-    runs elsewhere). `database` and `service` are None unless this run started them.
+    runs elsewhere). `database` and `service` are None unless this run started them. `keys` open
+    readings of sensitive sensors, `keys_file` is where they stand.
     """
 
     url: str
@@ -39,6 +49,8 @@ class Backend:
     owner_url: str | None
     database: PreparedDatabase | None = None
     service: Service | None = None
+    keys: EncryptionKeys | None = None
+    keys_file: str | None = None
 
 
 async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
@@ -47,6 +59,7 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
         return _named(settings.url, settings)
     if settings.port:
         check_port_free(settings.host, settings.port)
+    keys, keys_file = _keys(stack, settings)
     url = settings.database.url or (await stack.start_postgres()).url()
     with database_errors():
         database = await prepare_database(url, settings)
@@ -58,11 +71,28 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
         port=port,
         database_urls=database.urls,
         operator_token_sha256=hashlib.sha256(token.encode()).hexdigest(),
+        encryption=keys,
     )
     service = await stack.start_service(
         ROLES, encode_process_settings(process), host=settings.host, port=port
     )
-    return Backend(service.url, token, database.owner_url, database, service)
+    return Backend(service.url, token, database.owner_url, database, service, keys, keys_file)
+
+
+def check_keys(config: RunConfig) -> None:
+    """A run that could not store what its fleet sends is refused before it starts: UsageError."""
+    platform = config.platform
+    named = platform.url is None and platform.database.url is not None
+    if not named or platform.encryption.keys is not None or not config.transport.enrols:
+        return
+    for name, device_type in config.device_type.items():
+        secret = [s for s, one in device_type.specification.sensors.items() if one.sensitive]
+        if secret and config.fleet.mix.get(name):
+            raise UsageError(
+                f"the sensor {secret[0]} of {name} is sensitive, so its readings are encrypted:"
+                " give a file of keys in platform.encryption.keys for the database that"
+                " platform.database.url names"
+            )
 
 
 def check_reachable(config: RunConfig) -> None:
@@ -109,4 +139,21 @@ def database_errors() -> Iterator[None]:
 
 
 def _named(url: str, settings: PlatformSettings) -> Backend:
-    return Backend(url, settings.token or "", settings.database.url)
+    with database_errors():
+        keys = read_keys(settings.encryption)
+    return Backend(url, settings.token or "", settings.database.url, keys=keys)
+
+
+def _keys(stack: Stack, settings: PlatformSettings) -> tuple[EncryptionKeys | None, str | None]:
+    """The configured keys and their file; an embedded database has a key of its own, beside it.
+
+    A database that outlives the run gets none: nobody could read what is encrypted there later.
+    """
+    with database_errors():
+        keys = read_keys(settings.encryption)
+    if keys is not None or settings.database.url is not None:
+        return keys, settings.encryption.keys
+    keys, path = generate_keys(), stack.folder / KEYS_FILE
+    path.touch(mode=0o600)
+    path.write_text(encode_keys(keys), "ascii")
+    return keys, str(path)

@@ -17,7 +17,7 @@ from fleetstorm.progress import View
 from fleetstorm.results.folder import Folder
 from fleetstorm.results.summary import Summary
 from fleetstorm.run.account import without_secrets
-from fleetstorm.run.backend import check_reachable
+from fleetstorm.run.backend import check_keys, check_reachable
 from fleetstorm.run.signals import forget_cancellation, to_the_end
 from fleetstorm.run.storm import Storm
 from fleetstorm.stack.postgres import PostgresServer
@@ -34,6 +34,7 @@ async def run(composed: Composed, out: Path | None, root: Path, view: View) -> t
     cancels after it only goes without the report.
     """
     check_reachable(composed.config)
+    check_keys(composed.config)
     run_id = secrets.token_hex(4)
     folder = Folder.create(out, root, composed.config.name, run_id)
     with contextlib.closing(folder):

@@ -184,7 +184,8 @@ class Storm:
         owners = prepared.organization_ids
         with database_errors():
             self._readings = await verify_readings(
-                backend.owner_url, owners, ledger, self._fleet.readings
+                backend.owner_url, owners, ledger, self._fleet.readings,
+                backend.keys.keys if backend.keys else {},
             )
             if prepared.rules:
                 law = self._coordinator.law

@@ -7,7 +7,8 @@ select
     coalesce(raw_value, measurement_value, 'NaN'),
     coalesce(measurement_value, 'NaN')
 from iot.sensor_data
-where organization_id = any(:organizations::uuid[]);
+where organization_id = any(:organizations::uuid[])
+  and value_encrypted is null;
 
 -- name: readings_of_sensors(organizations, sensors)
 -- The same, of some sensors.
@@ -18,7 +19,63 @@ select
     coalesce(measurement_value, 'NaN')
 from iot.sensor_data
 where organization_id = any(:organizations::uuid[])
-  and sensor_id = any(:sensors::uuid[]);
+  and sensor_id = any(:sensors::uuid[])
+  and value_encrypted is null;
+
+-- name: encrypted_readings(organizations, sensors, key_ids, keys)
+-- The encrypted ones, of all sensors or of some, decrypted as docs/encryption.md says; NaN where the
+-- key is another or anything was changed, and the id of the key where it was not given.
+with key as materialized (
+    select
+        id,
+        iot_crypto.hmac('fleetstorm encryption'::bytea, secret, 'sha256') as encryption,
+        iot_crypto.hmac('fleetstorm authentication'::bytea, secret, 'sha256') as authentication
+    from unnest(:key_ids::text[], :keys::bytea[]) as given (id, secret)
+), sealed as (
+    select
+        sensor_id, measurement_timestamp, value_encrypted as bytes,
+        octet_length(value_encrypted) - 16 as signed_bytes,
+        2 + get_byte(value_encrypted, 1) as header_bytes
+    from iot.sensor_data
+    where organization_id = any(:organizations::uuid[])
+      and (:sensors::uuid[] is null or sensor_id = any(:sensors::uuid[]))
+      and value_encrypted is not null
+), opened as (
+    select
+        sensor_id, measurement_timestamp,
+        case when key.id is null then
+            convert_from(substring(bytes from 3 for header_bytes - 2), 'LATIN1')
+        end as missing_key,
+        case when substring(bytes from signed_bytes + 1) = substring(iot_crypto.hmac(
+            substring(bytes from 1 for signed_bytes) || uuid_send(sensor_id)
+            || timestamptz_send(measurement_timestamp), authentication, 'sha256'
+        ) from 1 for 16) then convert_from(iot_crypto.decrypt_iv(
+            substring(bytes from header_bytes + 17 for signed_bytes - header_bytes - 16), encryption,
+            substring(bytes from header_bytes + 1 for 16), 'aes-cbc/pad:pkcs'
+        ), 'UTF8') end as plain
+    from sealed
+    left join key
+        on key.id = convert_from(substring(bytes from 3 for header_bytes - 2), 'LATIN1')
+)
+select
+    sensor_id,
+    (extract(epoch from measurement_timestamp) * 1000000)::bigint as t_us,
+    coalesce(btrim(substring(plain from 25 for 24))::float8, 'NaN') as raw,
+    coalesce(btrim(substring(plain from 1 for 24))::float8, 'NaN') as value,
+    missing_key
+from opened;
+
+-- name: has_encrypted(organizations)$
+-- Whether some organizations have a sensor whose readings are encrypted.
+select exists (
+    select from iot.sensors where sensitive and organization_id = any(:organizations::uuid[])
+);
+
+-- name: keep_parameters_out_of_the_log()!
+-- Keys are bind parameters; a login that may not say so was set up so when it was made.
+select
+    set_config('log_parameter_max_length', '0', false),
+    set_config('log_parameter_max_length_on_error', '0', false);
 
 -- name: orphans(organizations)$
 -- Rows of some organizations whose sensor, on that device, is no sensor of the organization.

@@ -7,6 +7,7 @@ its rows one by one.
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -50,11 +51,16 @@ class ReadingsVerdict:
 
 
 async def verify_readings(
-    owner_url: str, organization_ids: list[UUID], ledger: LedgerReport, witness: Witness
+    owner_url: str,
+    organization_ids: list[UUID],
+    ledger: LedgerReport,
+    witness: Witness,
+    keys: table.Keys = MappingProxyType({}),
 ) -> ReadingsVerdict:
     """Compare the books with the table; memory stays bounded however many rows there are.
 
     `organization_ids` are in the fleet's order, as the books have them.
+    `keys` open the readings of sensitive sensors; raises UsageError where one is missing.
     """
     connection = await table.connect(owner_url)
     try:
@@ -62,11 +68,12 @@ async def verify_readings(
         count = _Count(ledger, index)
         for organization, owner in enumerate(organization_ids):
             count.organization = organization
-            await table.stream_all(connection, [owner], count.add)
+            await table.stream_all(connection, [owner], keys, count.add)
         court = _Court(ledger, index, count.verdict)
         for sensors in _in_pieces(count.disputed(), ledger.emitted):
             readings = await witness(sensors)
-            rows = await table.read_sensors(connection, organization_ids, index.ids(sensors))
+            ids = index.ids(sensors)
+            rows = await table.read_sensors(connection, organization_ids, ids, keys)
             court.judge(readings, rows)
         verdict = count.verdict
         verdict.orphans = await table.queries.orphans(connection, organizations=organization_ids)

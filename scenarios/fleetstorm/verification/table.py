@@ -1,6 +1,7 @@
 """Rows of the table as arrays: binary COPY, read as a structured view, in bounded pieces."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import aiosql
 import asyncpg
 import numpy as np
 from numpy.typing import NDArray
+
+from fleetstorm.errors import UsageError
 
 queries: Any = aiosql.from_path(Path(__file__).with_name("queries.sql"), "asyncpg")
 
@@ -54,19 +57,71 @@ class StoredRows:
 OnRows = Callable[[StoredRows], None]
 
 
-async def stream_all(connection: Any, organizations: list[UUID], on_rows: OnRows) -> None:
+Keys = Mapping[str, bytes]
+"""Keys of sensitive sensors, by id."""
+
+
+async def stream_all(
+    connection: Any, organizations: list[UUID], keys: Keys, on_rows: OnRows
+) -> None:
     """Give every reading of some organizations to `on_rows`, 65,536 at a time at most."""
     await _stream(connection, queries.stored_readings.sql, (organizations,), on_rows)
+    if await queries.has_encrypted(connection, organizations=organizations):
+        await _stream_encrypted(connection, organizations, None, keys, on_rows)
 
 
 async def read_sensors(
-    connection: Any, organizations: list[UUID], sensors: list[UUID]
+    connection: Any, organizations: list[UUID], sensors: list[UUID], keys: Keys
 ) -> StoredRows:
     """Every reading of some sensors."""
     pieces: list[StoredRows] = []
     sql = queries.readings_of_sensors.sql
     await _stream(connection, sql, (organizations, sensors), pieces.append)
+    if await queries.has_encrypted(connection, organizations=organizations):
+        await _stream_encrypted(connection, organizations, sensors, keys, pieces.append)
     return _concatenate(pieces)
+
+
+async def _stream_encrypted(
+    connection: Any,
+    organizations: list[UUID],
+    sensors: list[UUID] | None,
+    keys: Keys,
+    on_rows: OnRows,
+) -> None:
+    """By a cursor, for the arguments of a COPY are written into its text, which is logged."""
+    with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
+        await queries.keep_parameters_out_of_the_log(connection)
+    async with connection.transaction(readonly=True):
+        cursor = await connection.cursor(
+            queries.encrypted_readings.sql.rstrip().removesuffix(";"),
+            *_in_order(organizations, sensors, keys),
+        )
+        while records := await cursor.fetch(_PIECE_ROWS):
+            on_rows(_decrypted(records))
+
+
+def _in_order(
+    organizations: list[UUID], sensors: list[UUID] | None, keys: Keys
+) -> tuple[Any, ...]:
+    """The arguments of `encrypted_readings`, as they occur in its text."""
+    return list(keys), list(keys.values()), organizations, sensors
+
+
+def _decrypted(records: list[Any]) -> StoredRows:
+    missing = next((one["missing_key"] for one in records if one["missing_key"] is not None), None)
+    if missing is not None:
+        raise UsageError(
+            f'readings are encrypted with the key "{missing}": give its file in'
+            " platform.encryption.keys, or verify=false for a run that proves nothing"
+        )
+    return StoredRows(
+        np.array([one["sensor_id"].int >> 64 for one in records], dtype=np.uint64),
+        np.array([one["sensor_id"].int & (2**64 - 1) for one in records], dtype=np.uint64),
+        np.array([one["t_us"] for one in records], dtype=np.int64),
+        np.array([one["raw"] for one in records], dtype=np.float64),
+        np.array([one["value"] for one in records], dtype=np.float64),
+    )
 
 
 async def _stream(connection: Any, sql: str, args: tuple[Any, ...], on_rows: OnRows) -> None:

@@ -23,7 +23,12 @@ from fleetconf.convert import convert
 from fleetplatform.admin import PreparedDatabase, prepare_database
 from fleetplatform.client import Client
 from fleetplatform.database.pool import Pool, open_pool
-from fleetplatform.settings import PlatformSettings, ProcessSettings, encode_process_settings
+from fleetplatform.settings import (
+    EncryptionKeys,
+    PlatformSettings,
+    ProcessSettings,
+    encode_process_settings,
+)
 from fleetplatform.wire.device_type import DeviceTypeSpecification
 from fleetplatform.wire.readings import ARROW_MEDIA_TYPE, JSON_MEDIA_TYPE
 from fleetplatform.wire.resources.devices import EnrolledDevice, NewDevice, NewDevices
@@ -78,6 +83,7 @@ def _group(name: str) -> dict[str, Any]:
 OPERATOR_TOKEN = "operator-token-of-the-tests"
 DEVICE_TYPES = ("thermometer", "climate_v2", "power_meter", "gateway")
 START_TIMEOUT_S = 30.0
+KEYS = EncryptionKeys(active="k1", keys={"k1": bytes(range(32))})
 
 
 @dataclass(frozen=True)
@@ -229,7 +235,7 @@ async def service_of(
 
     async def make(
         database_url: str, *, roles: str = "ingest+api+worker", engine: str = "stream",
-        **ingest: Any,
+        encryption: EncryptionKeys | None = KEYS, **ingest: Any,
     ) -> Service:  # fmt: skip
         settings = make_settings(engine=engine)
         changed = msgspec.structs.replace(settings.ingest, **ingest)
@@ -241,6 +247,7 @@ async def service_of(
             port=pick_free_port("127.0.0.1"),
             database_urls=prepared.urls,
             operator_token_sha256=hashlib.sha256(OPERATOR_TOKEN.encode()).hexdigest(),
+            encryption=encryption,
         )
         made.append(Service(roles, process, folder))
         return made[-1]

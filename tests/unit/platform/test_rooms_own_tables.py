@@ -54,6 +54,7 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.devices": "registry",
         "iot.organization_quotas": "registry",
         "iot.organization_rates": "registry",
+        "iot.key_rotations": "timeseries",
         "iot.organizations": "registry",
         "iot.platform_clock": "database",
         "iot.rollup_hours": "timeseries",

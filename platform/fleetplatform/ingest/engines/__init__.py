@@ -11,7 +11,7 @@ from fleetplatform.database.pool import Pool
 from fleetplatform.errors import SettingsError
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.registry.directory import Directory
-from fleetplatform.settings import PlatformSettings
+from fleetplatform.settings import EncryptionKeys, PlatformSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,18 @@ class Engine(Protocol):
         """Write the state down, so that a later `load` is quick."""
 
 
-def make_engine(settings: PlatformSettings, directory: Directory) -> Engine:
-    """The engine of that kind; raises SettingsError for one that does not exist."""
+def make_engine(
+    settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None = None
+) -> Engine:
+    """The engine of that kind; raises SettingsError for one that does not exist.
+
+    Without keys it is given no readings of sensitive sensors.
+    """
     found = kinds.find("fleetplatform.ingest.engines")
     if settings.engine.kind not in found:
         names, kind = ", ".join(sorted(found)), settings.engine.kind
         raise SettingsError(f"platform.engine.kind: no engine {kind!r}; use {names}")
-    engine: Engine = found[settings.engine.kind].make(settings, directory)
+    engine: Engine = found[settings.engine.kind].make(settings, directory, keys)
     return engine
 
 

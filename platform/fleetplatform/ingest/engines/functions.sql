@@ -3,12 +3,13 @@
 
 create or replace function iot.process_sensor_data(
     sensor_uuid uuid, measured_at timestamptz, sent_value double precision, metadata jsonb,
-    received timestamptz, out duplicate boolean, out conflict boolean, out raised integer,
-    out cleared integer
+    received timestamptz, active_key_id text, key_ids text[], keys bytea[], out duplicate boolean,
+    out conflict boolean, out raised integer, out cleared integer
 )
 language plpgsql
 security definer
 set search_path = iot, pg_temp
+set extra_float_digits = 1
 as $$
 declare
     sensor iot.sensors;
@@ -28,6 +29,7 @@ declare
     score double precision;
     anomaly boolean := false;
     stored_value double precision;
+    stored_sealed bytea;
 begin
     raised := 0;
     cleared := 0;
@@ -37,13 +39,20 @@ begin
     join iot.device_types as t using (device_type_id)
     where d.organization_id = sensor.organization_id and d.device_id = sensor.device_id;
 
-    select coalesce(raw_value, measurement_value) into stored_value
+    select coalesce(raw_value, measurement_value), value_encrypted
+    into stored_value, stored_sealed
     from iot.sensor_data
     where sensor_id = sensor_uuid
       and measurement_timestamp = measured_at
       and sensor_type = sensor.sensor_type;
     duplicate := found;
-    conflict := found and stored_value is distinct from sent_value;
+    conflict := duplicate and stored_value is distinct from sent_value;
+    if stored_sealed is not null then
+        -- What no key opens counts as the same: nothing says that it is not.
+        conflict := coalesce(iot_private.sent_value_of(
+            stored_sealed, sensor_uuid, measured_at, key_ids, keys
+        ) <> sent_value, false);
+    end if;
     if duplicate then
         return;
     end if;
@@ -76,7 +85,7 @@ begin
     is_late := coalesce(measured_at < newest, false);
     if is_late then
         quality := quality | 16::smallint;
-    else
+    elsif not sensor.sensitive then
         select count(*), avg(measurement_value), stddev_samp(measurement_value)
         into reading_count, mean, deviation
         from iot.sensor_data
@@ -101,7 +110,8 @@ begin
     perform iot.store_reading(
         sensor, measured_at, received, processed,
         case when sent_differs then sent_value end,
-        quality, anomaly, score, metadata
+        quality, anomaly, score, metadata, active_key_id,
+        keys[array_position(key_ids, active_key_id)]
     );
     select c.raised, c.cleared into raised, cleared
     from iot.check_alert_rules(sensor, type_name, measured_at, processed, is_late) as c;
@@ -109,12 +119,12 @@ end;
 $$;
 
 comment on function iot.process_sensor_data(
-    uuid, timestamptz, double precision, jsonb, timestamptz
+    uuid, timestamptz, double precision, jsonb, timestamptz, text, text[], bytea[]
 ) is 'Stores one admitted reading and raises its alerts; scans 24 hours of raw rows each time.';
 
 revoke execute on function iot.process_sensor_data(
-    uuid, timestamptz, double precision, jsonb, timestamptz
+    uuid, timestamptz, double precision, jsonb, timestamptz, text, text[], bytea[]
 ) from public;
 grant execute on function iot.process_sensor_data(
-    uuid, timestamptz, double precision, jsonb, timestamptz
+    uuid, timestamptz, double precision, jsonb, timestamptz, text, text[], bytea[]
 ) to iot_ingest;

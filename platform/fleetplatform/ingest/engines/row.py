@@ -16,7 +16,7 @@ from fleetplatform.database.queries import load
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.registry.directory import Directory
-from fleetplatform.settings import PlatformSettings
+from fleetplatform.settings import EncryptionKeys, PlatformSettings
 from fleetplatform.timeseries.instants import to_datetime
 from fleetplatform.timeseries.partitions import Partitions
 
@@ -25,16 +25,19 @@ TRIES_MAX = 3
 _queries: Any = load(__file__)
 
 
-def make(settings: PlatformSettings, directory: Directory) -> "RowEngine":
+def make(
+    settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
+) -> "RowEngine":
     """The engine over that directory."""
-    return RowEngine(directory)
+    return RowEngine(directory, keys)
 
 
 class RowEngine:
     """Stateless: every question is asked of the tables."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, keys: EncryptionKeys | None) -> None:
         self._directory = directory
+        self._keys = keys
         self._partitions = Partitions()
 
     async def load(self, pool: Pool, now_us: int) -> None:
@@ -66,6 +69,7 @@ class RowEngine:
         metadata = [None] * len(at) if arrivals.metadata is None else arrivals.metadata[at].tolist()
         sensors = [sensor_id(self._directory, i) for i in arrivals.sensor[at].tolist()]
         measured = [to_datetime(t) for t in arrivals.t_us[at].tolist()]
+        keys = self._keys
         for attempt in range(TRIES_MAX):
             try:
                 async with pool.acquire() as conn, conn.transaction():
@@ -76,6 +80,9 @@ class RowEngine:
                         sent_values=arrivals.raw[at].tolist(),
                         metadata=metadata,
                         received=to_datetime(arrivals.received_us),
+                        active_key_id=keys.active if keys else None,
+                        key_ids=keys.ids if keys else [],
+                        keys=keys.secrets if keys else [],
                     )
                     return [row async for row in found]
             except (

@@ -24,15 +24,18 @@ from fleetplatform.processing.calibration import calibrate
 from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
 from fleetplatform.processing.quality import Quality, judge_range
 from fleetplatform.registry.directory import Directory
-from fleetplatform.settings import PlatformSettings
+from fleetplatform.settings import EncryptionKeys, PlatformSettings
+from fleetplatform.timeseries import sensitive
 from fleetplatform.timeseries.partitions import Partitions
 
 TRIES_MAX = 3
 
 
-def make(settings: PlatformSettings, directory: Directory) -> "StreamEngine":
+def make(
+    settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
+) -> "StreamEngine":
     """The engine over that directory."""
-    return StreamEngine(settings, directory)
+    return StreamEngine(settings, directory, keys)
 
 
 @dataclass(slots=True)
@@ -51,8 +54,11 @@ class StreamEngine:
     Watermarks are those of readings measured since `_known_from_us`.
     """
 
-    def __init__(self, settings: PlatformSettings, directory: Directory) -> None:
+    def __init__(
+        self, settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
+    ) -> None:
         self._directory = directory
+        self._keys = keys
         self._detector = ThreeSigma()
         self._rulebook = Rulebook(directory)
         self._partitions = Partitions()
@@ -131,7 +137,7 @@ class StreamEngine:
             fresh = rows.take(~found.duplicate) if found.duplicate.any() else rows
             transitions = self._evaluate(fresh)
             if len(fresh):
-                await timeseries.write(conn, fresh)
+                await self._write(conn, fresh)
             raised, cleared = await life.apply(
                 conn, transitions, self._rulebook, self._directory
             )
@@ -173,6 +179,16 @@ class StreamEngine:
             received_us=arrivals.received_us,
         )
 
+    async def _write(self, conn: asyncpg.Connection, rows: Rows) -> None:
+        """What is sensitive encrypted by one statement, the rest by COPY."""
+        secret = self._directory.sensor_sensitive[rows.sensor]
+        if secret.any():
+            assert self._keys is not None  # without keys admission lets no such reading through
+            await sensitive.write(conn, rows.take(secret), self._keys)
+            rows = rows.take(~secret)
+        if len(rows):
+            await timeseries.write(conn, rows)
+
     async def _find_duplicates(
         self, conn: asyncpg.Connection, rows: Rows, look_up_all: bool
     ) -> _Found:
@@ -186,18 +202,31 @@ class StreamEngine:
             # Of what was stored longer ago than the state goes back, no watermark tells.
             since_us = np.maximum(self._watermark_us[rows.sensor], self._known_from_us)
             suspect &= rows.measured_us <= since_us
-        if suspect.any():
-            at, value = await timeseries.find_stored(conn, rows, np.flatnonzero(suspect))
+        secret = self._directory.sensor_sensitive[rows.sensor]
+        in_clear = suspect & ~secret
+        if in_clear.any():
+            at, value = await timeseries.find_stored(conn, rows, np.flatnonzero(in_clear))
             kept[at] = value
             again[at] = True
-        return _Found(again, int((sent != kept[first]).sum()))
+        differs = sent != kept[first]
+        # The stored value is not told: all readings of its key are compared with it, not the first.
+        in_secret = secret & suspect[first]
+        if in_secret.any():
+            assert self._keys is not None
+            at, other = await sensitive.find_stored(
+                conn, rows, np.flatnonzero(in_secret), self._keys
+            )
+            differs[at] = other
+            again[at] = True
+        return _Found(again, int(differs.sum()))
 
     def _evaluate(self, rows: Rows) -> Transitions:
         """Score what came in order, mark what is late, and ask the rules; moves the state."""
         late = rows.measured_us < self._watermark_us[rows.sensor]
-        if late.any():
+        unscored = late | self._directory.sensor_sensitive[rows.sensor]
+        if unscored.any():
             rows.quality[late] |= np.int16(Quality.LATE)
-            timely = np.flatnonzero(~late)
+            timely = np.flatnonzero(~unscored)
             rows.score[timely], rows.is_anomaly[timely] = self._detector.observe(
                 rows.sensor[timely], rows.measured_us[timely], rows.value[timely]
             )

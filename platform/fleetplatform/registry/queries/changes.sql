@@ -32,6 +32,7 @@ select
     coalesce(string_agg(float8send(value_min), ''), '') as minima,
     coalesce(string_agg(float8send(value_max), ''), '') as maxima,
     coalesce(string_agg(boolsend(sensor_status = 'active'), ''), '') as active,
+    coalesce(string_agg(boolsend(sensitive), ''), '') as sensitive,
     coalesce(array_agg(name), '{}') as names
 from (
     select * from iot.sensors where revision > :seen order by device_id, position, sensor_id

@@ -1,19 +1,19 @@
--- name: add_sensors(organization_id, sensor_ids, device_ids, specification_at, names, positions, types, units, minima, maxima, resolutions)!
+-- name: add_sensors(organization_id, sensor_ids, device_ids, specification_at, names, positions, types, units, minima, maxima, resolutions, sensitive)!
 -- Sensors of some devices; `specification_at` says, from 1, which of the specifications each has.
 insert into iot.sensors (
     organization_id, sensor_id, device_id, name, position, sensor_type, unit, value_min,
-    value_max, resolution
+    value_max, resolution, sensitive
 )
 select
     :organization_id::uuid, s.sensor_id, s.device_id, p.name, p.position, p.sensor_type, p.unit,
-    p.value_min, p.value_max, p.resolution
+    p.value_min, p.value_max, p.resolution, p.sensitive
 from unnest(:sensor_ids::uuid[], :device_ids::uuid[], :specification_at::int[])
     as s (sensor_id, device_id, specification_at)
 join unnest(
     :names::text[], :positions::smallint[], :types::smallint[], :units::text[],
-    :minima::float8[], :maxima::float8[], :resolutions::float8[]
+    :minima::float8[], :maxima::float8[], :resolutions::float8[], :sensitive::boolean[]
 ) with ordinality as p (
-    name, position, sensor_type, unit, value_min, value_max, resolution, specification_at
+    name, position, sensor_type, unit, value_min, value_max, resolution, sensitive, specification_at
 ) using (specification_at);
 
 -- name: list_sensors(device_id, sensor_type, sensor_status, due_before, descending, after_id, count)

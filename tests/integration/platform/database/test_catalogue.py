@@ -6,7 +6,7 @@ import pytest
 OURS = ("iot", "iot_private")
 NOT_TENANT_TABLES = {
     "platform_clock", "storage_layout", "device_types", "device_type_versions",
-    "detector_checkpoints", "rollup_progress",
+    "detector_checkpoints", "rollup_progress", "key_rotations",
 }
 SERVICES = ("iot_ingest", "iot_worker", "iot_api")
 

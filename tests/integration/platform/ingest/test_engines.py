@@ -174,7 +174,8 @@ async def _plan_of_baseline(bench: Any, measured_us: int) -> dict[str, Any]:
     )
     await conn.fetch(
         "select * from iot.process_sensor_data("
-        "$1, to_timestamp($2::float8 / 1e6), 20, null, now())",
+        "$1, to_timestamp($2::float8 / 1e6), 20, null, now(), null, array[]::text[],"
+        " array[]::bytea[])",
         sensor_id(bench.directory, 0),
         measured_us,
     )

@@ -25,7 +25,8 @@ def directory() -> Directory:
 
 
 def codes(*submissions: Submission) -> list[Rejection]:
-    return [Rejection(int(c)) for c in judge(gather(submissions, NOW), directory(), WINDOW)]
+    found = judge(gather(submissions, NOW), directory(), WINDOW, can_encrypt=True)
+    return [Rejection(int(c)) for c in found]
 
 
 def one(device: int, sensor: int, t_us: int = NOW, value: float = 1.0) -> Submission:
@@ -47,6 +48,18 @@ def test_the_window_includes_its_ends():
     assert codes(*(one(0, 0, t) for t in times)) == [
         Rejection.OUT_OF_WINDOW, Rejection.ACCEPTED, Rejection.ACCEPTED, Rejection.OUT_OF_WINDOW,
     ]  # fmt: skip
+
+
+def test_a_sensitive_sensor_needs_a_key():
+    """Sensor 4 is inactive too, and the first reason found counts."""
+    made = directory()
+    made.sensor_sensitive = np.array([True, False, True, False, True])
+    arrivals = gather([one(0, 0), one(1, 1), one(1, 2), one(1, 4)], NOW)
+    without = judge(arrivals, made, WINDOW, can_encrypt=False)
+    assert [Rejection(int(code)) for code in without] == [
+        Rejection.NO_KEY, Rejection.ACCEPTED, Rejection.UNKNOWN_SENSOR, Rejection.SENSOR_INACTIVE,
+    ]  # fmt: skip
+    assert judge(arrivals, made, WINDOW, can_encrypt=True)[0] == Rejection.ACCEPTED
 
 
 def test_values_devices_and_sensors():
@@ -74,9 +87,11 @@ def test_requests_of_all_kinds_are_gathered_in_order():
     assert mixed.malformed.tolist() == [False, True, False, False]
     assert mixed.metadata is not None
     assert mixed.metadata.tolist() == [None, None, '{"a":1}', None]
-    assert judge(mixed, directory(), WINDOW).tolist() == [0, Rejection.MALFORMED, 0, 0]
+    found = judge(mixed, directory(), WINDOW, can_encrypt=True)
+    assert found.tolist() == [0, Rejection.MALFORMED, 0, 0]
 
 
 def test_without_any_sensor_all_are_unknown():
-    found = judge(gather([Submission(0, [-1, -1], [1, 1], [1, 1])], NOW), Directory(), WINDOW)
+    unknown = gather([Submission(0, [-1, -1], [1, 1], [1, 1])], NOW)
+    found = judge(unknown, Directory(), WINDOW, can_encrypt=True)
     assert found.tolist() == [Rejection.UNKNOWN_SENSOR] * 2
