@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from fleetplatform.database.pool import Connection
 from fleetplatform.database.queries import load
 from fleetplatform.registry.directory import Directory
-from fleetplatform.registry.geography.shapes import DECIMALS
 from fleetplatform.wire.device_type import SensorType
 
 Floats = NDArray[np.float64]
@@ -77,8 +76,8 @@ async def record(conn: Connection, directory: Directory, fixes: Fixes | None) ->
         high=directory.device_high[fixes.device].view(np.int64).tolist(),
         low=directory.device_low[fixes.device].view(np.int64).tolist(),
         measured_us=fixes.measured_us.tolist(),
-        latitudes=np.round(fixes.latitude, DECIMALS).tolist(),
-        longitudes=np.round(fixes.longitude, DECIMALS).tolist(),
+        latitudes=fixes.latitude.tolist(),
+        longitudes=fixes.longitude.tolist(),
         latitude_type=int(SensorType.LATITUDE),
         longitude_type=int(SensorType.LONGITUDE),
     )
