@@ -60,7 +60,7 @@ create index idx_device_places_place on iot.device_places using gist (place);
 
 create table iot.geofences (
     organization_id uuid not null references iot.organizations (organization_id),
-    geofence_id uuid not null default uuidv7(),
+    geofence_id uuid not null default uuidv7() unique,
     name text not null check (length(name) between 1 and 200),
     shape jsonb not null check (jsonb_typeof(shape) = 'object'),
     latitude double precision check (latitude between -90 and 90),
@@ -110,7 +110,7 @@ comment on column iot.geofence_presences.organization_id is 'Whose device and ge
 comment on column iot.geofence_presences.device_id is 'The device.';
 comment on column iot.geofence_presences.geofence_id is 'The geofence that it is in.';
 create index idx_geofence_presences_geofence
-    on iot.geofence_presences (organization_id, geofence_id);
+    on iot.geofence_presences (organization_id, geofence_id, device_id);
 
 create table iot.geofence_events (
     organization_id uuid not null,

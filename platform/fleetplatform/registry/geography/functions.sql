@@ -69,3 +69,19 @@ return outline @> point(longitude, latitude)
     or outline @> point(longitude - 360, latitude);
 comment on function iot_private.is_in_outline(polygon, double precision, double precision) is
     'Whether a place in degrees lies in a geofence''s polygon.';
+
+create or replace function iot_private.is_in_geofence(
+    centre_latitude double precision, centre_longitude double precision,
+    radius_m double precision, outline polygon, latitude double precision,
+    longitude double precision
+) returns boolean
+language sql immutable parallel safe
+return case
+    when outline is null
+        then iot.distance_m(latitude, longitude, centre_latitude, centre_longitude) <= radius_m
+    else iot_private.is_in_outline(outline, latitude, longitude)
+end;
+comment on function iot_private.is_in_geofence(
+    double precision, double precision, double precision, polygon, double precision,
+    double precision
+) is 'Whether a place in degrees lies in a geofence, which is a circle or a polygon.';

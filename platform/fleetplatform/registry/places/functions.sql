@@ -8,71 +8,81 @@ as $$
 declare
     events bigint;
 begin
+    -- Islands of hits: the numbers of a device's fixes in one geofence without a gap. Nothing is
+    -- joined but by an index, so a plan that expects few fixes does no harm.
     with fix as materialized (
-        select f.*
+        select
+            f.*,
+            row_number() over course as place_no,
+            lead(f.measured_at) over course as next_at,
+            lead(f.latitude) over course as next_latitude,
+            lead(f.longitude) over course as next_longitude
         from unnest(organizations, devices, measured, latitudes, longitudes)
             as f (organization_id, device_id, measured_at, latitude, longitude)
         join iot.device_places as p using (organization_id, device_id)
         where f.measured_at > p.valid_from
+        window course as (partition by f.organization_id, f.device_id order by f.measured_at)
     ), hit as materialized (
-        select f.organization_id, f.device_id, f.measured_at, g.geofence_id
+        select
+            f.*,
+            g.geofence_id,
+            lag(f.place_no) over stay as last_no,
+            lead(f.place_no) over stay as next_no
         from fix as f
         join iot.geofences as g
             on g.organization_id = f.organization_id
             and g.deleted_at is null
             and g.bounds @> box(point(f.longitude, f.latitude))
-        where case
-            when g.radius_m is null
-                then iot_private.is_in_outline(g.outline, f.latitude, f.longitude)
-            else iot.distance_m(f.latitude, f.longitude, g.latitude, g.longitude) <= g.radius_m
-        end
+        where iot_private.is_in_geofence(
+            g.latitude, g.longitude, g.radius_m, g.outline, f.latitude, f.longitude
+        )
+        window stay as (
+            partition by f.organization_id, f.device_id, g.geofence_id order by f.measured_at
+        )
     ), present as materialized (
-        select s.organization_id, s.device_id, s.geofence_id
-        from (select distinct organization_id, device_id from fix) as d
+        select f.*, g.geofence_id, iot_private.is_in_geofence(
+            g.latitude, g.longitude, g.radius_m, g.outline, f.latitude, f.longitude
+        ) as stays
+        from fix as f
         join iot.geofence_presences as s using (organization_id, device_id)
         join iot.geofences as g using (organization_id, geofence_id)
-        where g.deleted_at is null
-    ), pair as (
-        select organization_id, device_id, geofence_id from hit
-        union
-        select organization_id, device_id, geofence_id from present
-    ), course as materialized (
-        select
-            f.*,
-            pair.geofence_id,
-            h.geofence_id is not null as is_inside,
-            lag(h.geofence_id is not null, 1, s.geofence_id is not null) over fixes as was_inside,
-            lead(f.measured_at) over fixes is null as is_last
-        from pair
-        join fix as f using (organization_id, device_id)
-        left join hit as h using (organization_id, device_id, measured_at, geofence_id)
-        left join present as s using (organization_id, device_id, geofence_id)
-        window fixes as (
-            partition by pair.organization_id, pair.device_id, pair.geofence_id
-            order by f.measured_at
-        )
+        where (f.place_no = 1 or f.next_at is null) and g.deleted_at is null
     ), made as (
         insert into iot.geofence_events (
             organization_id, geofence_id, occurred_at, device_id, event, latitude, longitude
         )
+        select organization_id, geofence_id, measured_at, device_id, 'enter', latitude, longitude
+        from hit as h
+        where (last_no is null or last_no < place_no - 1)
+          and not (place_no = 1 and exists (
+              select
+              from iot.geofence_presences as s
+              where s.organization_id = h.organization_id
+                and s.device_id = h.device_id
+                and s.geofence_id = h.geofence_id
+          ))
+        union all
         select
-            organization_id, geofence_id, measured_at, device_id,
-            case when is_inside then 'enter' else 'leave' end, latitude, longitude
-        from course
-        where is_inside <> was_inside
+            organization_id, geofence_id, next_at, device_id, 'leave', next_latitude, next_longitude
+        from hit
+        where next_at is not null and (next_no is null or next_no > place_no + 1)
+        union all
+        select organization_id, geofence_id, measured_at, device_id, 'leave', latitude, longitude
+        from present
+        where place_no = 1 and not stays
         returning 1
     ), entered as (
         insert into iot.geofence_presences (organization_id, device_id, geofence_id)
-        select organization_id, device_id, geofence_id from course where is_last and is_inside
+        select organization_id, device_id, geofence_id from hit where next_at is null
         on conflict do nothing
     ), gone as (
-        delete from iot.geofence_presences as p
-        using course as c
-        where c.is_last
-          and not c.is_inside
-          and p.organization_id = c.organization_id
-          and p.device_id = c.device_id
-          and p.geofence_id = c.geofence_id
+        delete from iot.geofence_presences as s
+        using present as p
+        where p.next_at is null
+          and not p.stays
+          and s.organization_id = p.organization_id
+          and s.device_id = p.device_id
+          and s.geofence_id = p.geofence_id
     )
     select count(*) into events from made;
     return events;
