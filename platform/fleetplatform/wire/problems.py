@@ -31,6 +31,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "internal": Code(500, "The platform made a mistake; its log says more."),
         "invalid": Code(422, "The body or a parameter says something impossible."),
         "invalid_calibration": Code(422, "The curve is none that a sensor could have."),
+        "invalid_area": Code(422, "There is no such place, circle, box or polygon on the earth."),
         "invalid_cursor": Code(422, "The cursor is not one that this list gave."),
         "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
         "invalid_span": Code(422, "A span of time is empty, reversed or too long."),
@@ -47,6 +48,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "no_readings": Code(404, "The sensor is there, but has sent nothing yet."),
         "name_taken": Code(409, "Another of the organization has this name."),
         "no_key": Code(409, "It is encrypted with a key that the platform does not have."),
+        "no_location": Code(404, "Where the device is was neither said nor reported yet."),
         "not_found": Code(404, "It is not there, or belongs to somebody else."),
         "only_viewers_limited": Code(
             422, "Who may change things is not limited to groups of devices: only a viewer is."
