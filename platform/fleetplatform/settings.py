@@ -47,9 +47,11 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
 
 
 class RegistrySettings(Settings, frozen=True, kw_only=True):
-    """What is told of devices."""
+    """What is told of devices, and how they are taken in."""
 
     offline_after: Duration
+    credential_overlap: Duration
+    import_lines: Count
 
 
 class WorkerSettings(Settings, frozen=True, kw_only=True):
@@ -72,6 +74,19 @@ class LayoutSettings(Settings, frozen=True, kw_only=True):
     ahead: Count
 
 
+class TlsSettings(Settings, frozen=True, kw_only=True):
+    """HTTPS instead of HTTP; paths of PEM files.
+
+    client_ca: whose certificates clients may show · client_crl: what those authorities revoked.
+    """
+
+    certificate: str
+    key: str
+    client_ca: str | None
+    client_crl: str | None
+    require_client_certificate: bool
+
+
 class PlatformSettings(Settings, frozen=True, kw_only=True):
     """The key `platform` of a run."""
 
@@ -80,6 +95,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     host: str
     port: Count
     keep: bool
+    tls: TlsSettings | None
     database: DatabaseSettings
     clock: ClockSettings
     ingest: IngestSettings

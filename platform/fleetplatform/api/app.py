@@ -17,10 +17,17 @@ _log = structlog.get_logger()
 _CODES = {
     400: ("invalid", 422), 401: ("unauthorized", 401), 403: ("forbidden", 403),
     404: ("not_found", 404), 405: ("method_not_allowed", 405), 413: ("body_too_large", 413),
+    415: ("unsupported_media", 415),
 }  # fmt: skip
 _RETRY_AFTER_S = "1"
-_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-                asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError)
+_UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
 
 
 def make_app(context: Context, body_size_max: int) -> Litestar:

@@ -91,3 +91,11 @@ def _check(device: NewDevice, sensors: dict[str, UUID]) -> None:
             raise InvalidError(f"{place} has no sensor {one.sensor!r}; its sensors are {known}")
         if not math.isfinite(one.multiplier) or one.multiplier == 0:
             raise InvalidError(f"{place}, sensor {one.sensor}: the multiplier must not be zero")
+
+
+async def of_device(conn: Connection, organization: UUID, device: UUID) -> dict[str, UUID]:
+    """The sensors of a device by name, in the order of its type."""
+    return {
+        row["name"]: row["sensor_id"]
+        async for row in _queries.sensors_of(conn, organization_id=organization, device_id=device)
+    }

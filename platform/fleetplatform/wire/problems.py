@@ -19,26 +19,92 @@ class Code(NamedTuple):
 
 CODES: Mapping[str, Code] = MappingProxyType(
     {
+        "already_provisioned": Code(
+            409, "The device made its first contact before; nothing was changed."
+        ),
+        "behind_gateway": Code(
+            403, "A gateway speaks for the device; it has no tokens of its own."
+        ),
         "body_too_large": Code(413, "The body is larger than the platform takes; send less."),
+        "certificate_expired": Code(403, "A certificate of the chain is no longer valid."),
+        "certificate_malformed": Code(422, "The certificates cannot be read, or are too many."),
+        "certificate_not_yet_valid": Code(403, "A certificate of the chain is not valid yet."),
+        "certificate_purpose": Code(
+            403, "A certificate of the chain is not for what it is used for."
+        ),
+        "certificate_revoked": Code(403, "A certificate of the chain was revoked by its issuer."),
+        "certificate_self_signed": Code(403, "The device's certificate is signed by itself."),
+        "certificate_serial": Code(403, "The certificate is another device's."),
+        "certificate_untrusted": Code(
+            403, "The chain leads to no authority that the organization trusts."
+        ),
+        "certificate_weak": Code(403, "A key or hash in the chain does not hold."),
+        "claim_device_type": Code(403, "The claim token is for devices of another type."),
+        "claim_expired": Code(403, "The time of the claim token is over."),
+        "claim_serial": Code(403, "The claim token is another device's."),
+        "claim_unknown": Code(403, "The claim token is not known, or was revoked."),
+        "claim_used": Code(403, "The claim token is used up."),
         "conflict": Code(409, "It contradicts what is there already, such as a name taken."),
         "device_inactive": Code(403, "The device is suspended, decommissioned or not active yet."),
+        "device_unregistered": Code(
+            403, "Nobody registered the device, and it may not do so itself."
+        ),
         "forbidden": Code(403, "The token is good, but whoever shows it may not do this."),
         "illegal_move": Code(409, "A state has no such next state."),
+        "import_header": Code(
+            422, "The first line of a CSV file does not name the columns it must."
+        ),
+        "import_too_long": Code(
+            413, "The file has more lines than one request may; send it in parts."
+        ),
         "internal": Code(500, "The platform made a mistake; its log says more."),
         "invalid": Code(422, "The body or a parameter says something impossible."),
         "invalid_cursor": Code(422, "The cursor is not one that this list gave."),
         "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
         "invalid_sort": Code(422, "The list cannot be sorted so."),
+        "line_malformed": Code(422, "A line of an import cannot be read."),
         "method_not_allowed": Code(405, "The route exists, but not with this method."),
         "not_found": Code(404, "It is not there, or belongs to somebody else."),
+        "not_imported": Code(
+            409, "A line of an import is good, but another is not and all or none was asked."
+        ),
+        "organization_ambiguous": Code(
+            409, "Several organizations trust the authority: say organization_id."
+        ),
         "overloaded": Code(429, "Too many readings wait already; come again after Retry-After."),
+        "proof_invalid": Code(
+            403, "The proof is no signature of the right text by the certificate's key."
+        ),
+        "proof_stale": Code(
+            403, "The proof was not made now: its time is far from the wall clock."
+        ),
         "quota_exceeded": Code(403, "The organization has used up what it may have."),
         "refused": Code(400, "The request is refused; the detail says why."),
+        "revocations_expired": Code(
+            403, "The revocation list of an authority is overdue; an admin must put one."
+        ),
+        "revocations_foreign": Code(422, "The revocation list is not the authority's own."),
+        "revocations_malformed": Code(
+            422, "The revocation list cannot be read, or is signed with a weak hash."
+        ),
+        "revocations_older": Code(409, "The revocation list is older than the one kept."),
+        "revocations_outdated": Code(422, "The revocation list is overdue already."),
+        "serial_invalid": Code(
+            422, "A serial number is empty, too long, or has characters that do not print."
+        ),
+        "serial_repeated": Code(422, "An earlier line of the import has the same serial number."),
+        "serial_taken": Code(409, "The organization has a device with this serial number."),
         "stale": Code(412, "It was changed since it was read: read it again."),
+        "too_many_tokens": Code(409, "Too many tokens of the device are good at once."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
+        "unavailable": Code(503, "The platform cannot answer now; try again later."),
+        "unknown_device_type": Code(
+            422, "There is no such device type, or it has no such version."
+        ),
+        "unknown_gateway": Code(422, "There is no such gateway."),
+        "unknown_hardware_revision": Code(422, "The device type has no such hardware revision."),
         "unreadable_body": Code(422, "The body cannot be read at all."),
         "unsupported_media": Code(415, "This media type or encoding is not taken."),
-        "unavailable": Code(503, "The platform cannot answer now; try again later."),
     }
 )
 

@@ -7,15 +7,15 @@ from iot.devices as d
 join iot.device_types as t using (device_type_id)
 where d.organization_id = :organization_id and d.serial_number = any (:serials::text[]);
 
--- name: add_devices(organization_id, device_ids, types, versions, revisions, serials, gateways)!
--- Devices as enrolled: active from the start.
+-- name: add_devices(organization_id, device_ids, types, versions, revisions, serials, gateways, device_status)!
+-- Devices as enrolled: active from the start, or waiting for their first contact.
 insert into iot.devices (
     organization_id, device_id, device_type_id, device_type_version, hardware_revision,
     serial_number, device_status, gateway_id
 )
 select
     :organization_id::uuid, device_id, device_type_id, device_type_version, hardware_revision,
-    serial_number, 'active', gateway_id
+    serial_number, :device_status::text, gateway_id
 from unnest(
     :device_ids::uuid[], :types::uuid[], :versions::text[], :revisions::text[], :serials::text[],
     :gateways::uuid[]

@@ -13,3 +13,16 @@ where d.organization_id = :organization_id
 returning
     d.serial_number, d.device_id, d.device_status, d.last_seen_at, t.name as device_type,
     d.device_type_version, d.hardware_revision;
+
+-- name: meet_device(organization_id, serial_number)^
+-- A device that makes contact.
+select
+    d.device_id, d.device_status, d.gateway_id, t.name as device_type, d.device_type_version
+from iot.devices as d
+join iot.device_types as t using (device_type_id)
+where d.organization_id = :organization_id and d.serial_number = :serial_number;
+
+-- name: hold_registry()^
+-- Until the end of the transaction nobody else changes devices or their tokens. A lock of rows would
+-- not do: other writers take this one first and rows after it.
+select pg_advisory_xact_lock(hashtextextended('iot.registry_revision', 0));

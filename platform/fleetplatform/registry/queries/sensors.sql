@@ -26,3 +26,9 @@ select :organization_id::uuid, sensor_id, multiplier, offset_value,
 from unnest(
     :sensor_ids::uuid[], :multipliers::float8[], :offsets::float8[], :valid_from::timestamptz[]
 ) as c (sensor_id, multiplier, offset_value, valid_from);
+
+-- name: sensors_of(organization_id, device_id)
+-- The sensors of a device in the order of its type.
+select name, sensor_id from iot.sensors
+where organization_id = :organization_id and device_id = :device_id
+order by position, sensor_id;
