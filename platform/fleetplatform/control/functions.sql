@@ -28,17 +28,19 @@ comment on function iot.find_claim_token(bytea) is
 revoke execute on function iot.find_claim_token(bytea) from public;
 grant execute on function iot.find_claim_token(bytea) to iot_api;
 
-create or replace function iot.find_trusting_organizations(subjects bytea[]) returns setof uuid
+create or replace function iot.find_trusted_authorities(
+    subjects bytea[], out organization_id uuid, out certificate bytea
+) returns setof record
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select distinct a.organization_id
+    select a.organization_id, a.certificate
     from iot.certificate_authorities as a
     where a.subject_sha256 = any (subjects) and a.distrusted_at is null
-    limit 2;
+    limit 500;
 end;
-comment on function iot.find_trusting_organizations(bytea[]) is
-    'Who trusts a certificate authority of one of some names, by the SHA-256 of its subject in DER;'
-    ' two organizations at most.';
-revoke execute on function iot.find_trusting_organizations(bytea[]) from public;
-grant execute on function iot.find_trusting_organizations(bytea[]) to iot_api;
+comment on function iot.find_trusted_authorities(bytea[]) is
+    'The certificate authorities of all organizations that have one of some names, by the SHA-256 of'
+    ' the name in DER; 500 at most.';
+revoke execute on function iot.find_trusted_authorities(bytea[]) from public;
+grant execute on function iot.find_trusted_authorities(bytea[]) to iot_api;

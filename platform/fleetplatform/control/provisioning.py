@@ -87,8 +87,8 @@ async def _by_certificate(pool: Pool, contact: FirstContact, overlap_s: float) -
     _check_serial(serial)
     now = datetime.now(UTC)
     chain = read_chain(contact.certificate_chain)
-    issuers = chains.issuers_of(chain)
-    organization = contact.organization_id or await _organization_of(pool, issuers)
+    chains.check_issued(chain[0])
+    organization = contact.organization_id or await _organization_of(pool, chain)
     async with transaction(pool, Tenant(organization, "first_contact")) as conn:
         authority = chains.judge(chain, await certificates.authorities_of(conn, organization), now)
     chains.check_serial(chain[0], serial)
@@ -109,15 +109,19 @@ async def _by_certificate(pool: Pool, contact: FirstContact, overlap_s: float) -
     return await _take_in(pool, Tenant(organization, actor), show, overlap_s)
 
 
-async def _organization_of(pool: Pool, issuers: list[x509.Name]) -> UUID:
-    """Who trusts an authority of one of some names.
+async def _organization_of(pool: Pool, chain: list[x509.Certificate]) -> UUID:
+    """Who trusts an authority that signed a certificate of a chain; a name alone is not enough.
 
     Raises ForbiddenError (certificate_untrusted) and ConflictError (organization_ambiguous).
     """
-    names = {name_sha256(one) for one in issuers}
+    names = {name_sha256(one.issuer) for one in chain}
     async with pool.acquire() as conn:
-        found = await _queries.find_trusting_organizations(conn, subjects_sha256=sorted(names))
-    if found is None:
+        found = {
+            row["organization_id"]
+            async for row in _queries.find_trusted_authorities(conn, subjects_sha256=sorted(names))
+            if chains.vouches(x509.load_der_x509_certificate(row["certificate"]), chain)
+        }
+    if not found:
         raise ForbiddenError(
             "the chain leads to no authority that is trusted", code="certificate_untrusted"
         )
@@ -126,7 +130,7 @@ async def _organization_of(pool: Pool, issuers: list[x509.Name]) -> UUID:
             "several organizations trust this authority: say organization_id",
             code="organization_ambiguous",
         )
-    organization: UUID = found[0]
+    organization: UUID = found.pop()
     return organization
 
 

@@ -2,10 +2,10 @@
 -- Whose a claim token is.
 select organization_id, claim_id from iot.find_claim_token(:sha256);
 
--- name: find_trusting_organizations(subjects_sha256)$
--- Who trusts a certificate authority of one of some names; null: nobody.
-select array_agg(distinct organization_id)
-from iot.find_trusting_organizations(:subjects_sha256::bytea[]) as f (organization_id);
+-- name: find_trusted_authorities(subjects_sha256)
+-- Certificate authorities of some names, and who trusts each.
+select organization_id, certificate
+from iot.find_trusted_authorities(:subjects_sha256::bytea[]);
 
 -- name: find_device_token(sha256)^
 -- Which device shows a token that is good.

@@ -58,15 +58,15 @@ class Authority:
     trusted: bool
 
 
-def issuers_of(chain: Sequence[x509.Certificate]) -> list[x509.Name]:
-    """The names of all authorities that a chain speaks of.
+def check_issued(certificate: x509.Certificate) -> None:
+    """Refuse a device's certificate that nobody vouches for (certificate_self_signed)."""
+    if certificate.subject == certificate.issuer and signed_by(certificate, certificate):
+        raise _refusal("certificate_self_signed", f"{name_of(certificate)} is signed by itself")
 
-    Raises ForbiddenError (certificate_self_signed) for a device's certificate that nobody vouches
-    for.
-    """
-    if chain[0].subject == chain[0].issuer and signed_by(chain[0], chain[0]):
-        raise _refusal("certificate_self_signed", f"{name_of(chain[0])} is signed by itself")
-    return [one.issuer for one in chain]
+
+def vouches(authority: x509.Certificate, chain: Sequence[x509.Certificate]) -> bool:
+    """Whether an authority signed a certificate of a chain."""
+    return any(signed_by(one, authority) for one in chain)
 
 
 def judge(

@@ -33,7 +33,7 @@ def trusted(party: Party, revocations: str | None = None, *, still: bool = True)
 
 def judged(pem: str, *authorities: Authority) -> Authority:
     chain = read_chain(pem)
-    chains.issuers_of(chain)
+    chains.check_issued(chain[0])
     return chains.judge(chain, authorities or (trusted(ROOT),), datetime.now(UTC))
 
 
