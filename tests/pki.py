@@ -83,6 +83,7 @@ class Party:
             .issuer_name(self.certificate.subject)
             .last_update(issued)
             .next_update(issued + due)
+            .add_extension(x509.CRLNumber(1), False)
         )
         for one in revoked:
             entry = x509.RevokedCertificateBuilder().revocation_date(issued)

@@ -77,13 +77,14 @@ class LayoutSettings(Settings, frozen=True, kw_only=True):
 class TlsSettings(Settings, frozen=True, kw_only=True):
     """HTTPS instead of HTTP; paths of PEM files.
 
-    client_ca: whose certificates clients may show · client_crl: what those authorities revoked.
+    client_ca: whose certificates clients may show · client_crls: what was revoked; where any is
+    given, a list of each authority in a client's chain is needed.
     """
 
     certificate: str
     key: str
     client_ca: str | None
-    client_crl: str | None
+    client_crls: tuple[str, ...]
     require_client_certificate: bool
 
 

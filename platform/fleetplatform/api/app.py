@@ -43,6 +43,8 @@ def make_app(context: Context, body_size_max: int) -> Litestar:
         exception_handlers={
             RequestError: _refuse,
             HTTPException: _refuse_http,
+            UnicodeDecodeError: _refuse_unreadable,
+            RecursionError: _refuse_unreadable,
             Exception: _fail,
         },
         after_request=tag,
@@ -72,6 +74,13 @@ def _refuse_http(_: Request, error: HTTPException) -> Response[bytes]:  # type: 
     problem = Problem(code, "The request is refused", status, "; ".join([error.detail, *found]))
     challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     return _reply(problem, challenge)
+
+
+def _refuse_unreadable(_: Request, error: Exception) -> Response[bytes]:  # type: ignore[type-arg]
+    """A body that the framework fails to decode; the error would carry all of it into the log."""
+    what = "too deep" if isinstance(error, RecursionError) else "not UTF-8"
+    detail = f"the body is {what}"
+    return _reply(Problem("unreadable_body", "The request is refused", 422, detail))
 
 
 def _places(extra: object) -> list[dict[str, str]]:

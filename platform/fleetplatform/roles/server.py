@@ -14,6 +14,7 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -104,14 +105,17 @@ def _tls_options(tls: TlsSettings | None) -> dict[str, Any]:
             "platform.tls.require_client_certificate: name the authority in platform.tls.client_ca"
         )
     _check_file("certificate and key", methodcaller("load_cert_chain", tls.certificate, tls.key))
-    for key, path in (("client_ca", tls.client_ca), ("client_crl", tls.client_crl)):
-        if path is not None:
-            _check_file(key, methodcaller("load_verify_locations", path))
+    if tls.client_ca is not None:
+        _check_file("client_ca", methodcaller("load_verify_locations", tls.client_ca))
+    lists = [Path(one) for one in tls.client_crls]
+    for one in lists:
+        _check_file("client_crls", methodcaller("load_verify_locations", str(one)))
+        _check_list(one)
     return {
         "ssl_cert": Path(tls.certificate),
         "ssl_key": Path(tls.key),
         "ssl_ca": None if tls.client_ca is None else Path(tls.client_ca),
-        "ssl_crl": [] if tls.client_crl is None else [Path(tls.client_crl)],
+        "ssl_crl": lists,
         "ssl_client_verify": tls.require_client_certificate,
     }
 
@@ -121,6 +125,16 @@ def _check_file(key: str, load: Callable[[ssl.SSLContext], None]) -> None:
         load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     except OSError as error:
         raise SettingsError(f"platform.tls, {key}: {error.strerror or error}") from error
+
+
+def _check_list(path: Path) -> None:
+    """A revocation list needs a number (RFC 5280, 5.2.3), or Granian's threads panic."""
+    try:
+        x509.load_pem_x509_crl(path.read_bytes()).extensions.get_extension_for_class(x509.CRLNumber)
+    except (ValueError, x509.ExtensionNotFound) as error:
+        raise SettingsError(
+            "platform.tls, client_crls: write revocation lists in PEM that have a CRL number"
+        ) from error
 
 
 def _free_port(host: str, port: int) -> int:

@@ -26,6 +26,8 @@ from fleetplatform.wire.resources.provisioning import (
     RegisteredDevice,
 )
 
+CONTACT_BYTES_MAX = 256 * 1024
+"""Of a body from somebody whom nobody knows yet."""
 OVERLAP_S_MAX = 30 * 86_400
 Overlap = Annotated[
     int | None,
@@ -33,13 +35,13 @@ Overlap = Annotated[
 ]
 
 
-@post("/v1/provision")
+@post("/v1/provision", request_max_body_size=CONTACT_BYTES_MAX)
 async def provision(data: FirstContact, context: Context) -> Provisioned:
     """The first contact of a device, which proves who it is; its token is shown this once."""
     return await provisioning.provision(context.pool, data, context.credential_overlap_s)
 
 
-@post("/v1/device/token")
+@post("/v1/device/token", request_max_body_size=CONTACT_BYTES_MAX)
 async def rotate_own_token(request: Request, context: Context) -> NewToken:  # type: ignore[type-arg]
     """A new token for the device that shows a good one, which stays good for the overlap."""
     made = await provisioning.rotate_own_token(

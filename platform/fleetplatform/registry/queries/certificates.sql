@@ -71,7 +71,7 @@ select
 from iot.certificate_authorities as a
 left join iot.device_types as t using (device_type_id)
 where a.organization_id = :organization_id
-order by a.authority_id desc
+order by a.distrusted_at is null desc, a.authority_id desc
 limit 1000;
 
 -- name: find_certificate(organization_id, certificate_sha256)$

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import random
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from pki import DAY, SERVER, Party, make, root
 
 from fleetplatform.client import Client
 from fleetplatform.wire.clock import wall_now_us
+from fleetplatform.wire.problems import CODES
 from fleetplatform.wire.resources.provisioning import FirstContact, Proof
 
 HOUR_US = 3_600_000_000
@@ -28,6 +30,9 @@ class Caller:
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         content = b"" if body is None else msgspec.json.encode(body)
         return await self.service.request(method, path, self.headers | headers, content)
+
+    async def raw(self, path: str, body: bytes) -> Any:
+        return await self.service.request("POST", path, self.headers, body)
 
     async def ok(self, method: str, path: str, body: Any = None) -> Any:
         answer = await self.call(method, path, body)
@@ -488,3 +493,56 @@ async def test_other_tenants_see_nothing_of_it(platform, people, anybody):
     assert (await other.ok("GET", "/v1/claim-tokens"))["claim_tokens"] == []
     async with Client(platform.url, other.headers["Authorization"][7:]) as client:
         assert (await client.find_device("d1")) is None
+
+
+async def test_whatever_is_sent_is_refused_by_name(people, anybody):
+    """Bodies with changed bytes, from a seed that is printed; hypothesis tries the parts alone."""
+    factory = root()
+    await trust(people, factory)
+    good = msgspec.json.encode(factory.authority("line").issue("d1").contact("d1"))
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    draw = random.Random(seed)
+    for _ in range(60):
+        body = bytearray(good)
+        for _ in range(draw.randint(1, 3)):
+            body[draw.randrange(len(body))] = draw.randrange(256)
+        answer = await anybody.raw("/v1/provision", bytes(body))
+        assert 400 <= answer.status < 500, (seed, answer)
+        assert answer.body["code"] in CODES
+    for unreadable in (b'"\xc5"', b"[" * 100_000):
+        answer = await anybody.raw("/v1/provision", unreadable)
+        assert (answer.status, answer.body["code"]) == (422, "unreadable_body")
+    big = b"{" + b" " * 300_000 + b"}"
+    answer = await anybody.raw("/v1/provision", big)
+    assert (answer.status, answer.body["code"]) == (413, "body_too_large")
+
+
+async def test_contacts_moves_rotations_and_enrolments_do_not_block_each_other(people, anybody):
+    factory = root()
+    await trust(people, factory, device_type="thermometer")
+    parties = {f"d{n}": factory.issue(f"d{n}") for n in range(6)}
+    made = [await provision(anybody, party.contact(serial)) for serial, party in parties.items()]
+    ids = [one["device_id"] for one in made]
+    device = Caller(people.service, made[0]["token"])
+    calls = [
+        *(anybody.call("POST", "/v1/provision", factory.issue(s).contact(s)) for s in parties),
+        *(people.call("POST", f"/v1/devices/{one}/tokens") for one in ids),
+        *(
+            people.call("POST", f"/v1/devices/{one}/status", {"status": s, "reason": "tried"})
+            for one in ids
+            for s in ("maintenance", "active")
+        ),
+        *(
+            people.call(
+                "POST",
+                "/v1/devices/bulk",
+                {"devices": [{"serial_number": f"b{n}", "device_type": "thermometer"}]},
+            )
+            for n in range(6)
+        ),
+        device.call("POST", "/v1/device/token"),
+    ]
+    answers = await asyncio.gather(*calls)
+    assert {one.status for one in answers} <= {200, 201, 409}
+    assert {o.body["code"] for o in answers if o.status == 409} <= {"illegal_move"}
