@@ -1,87 +1,21 @@
-"""The first contact of a device over HTTP: by a certificate, or by a claim token."""
+"""The first contact of a device over HTTP, by a certificate."""
 
 import asyncio
 import base64
 import random
 import uuid
-from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
-from pki import DAY, SERVER, Party, make, root
+from callers import Caller, claim, provision, register, state, trust
+from pki import DAY, SERVER, make, root
 
 from fleetplatform.client import Client
 from fleetplatform.wire.clock import wall_now_us
 from fleetplatform.wire.problems import CODES
-from fleetplatform.wire.resources.provisioning import FirstContact, Proof
+from fleetplatform.wire.resources.provisioning import Proof
 
 HOUR_US = 3_600_000_000
-JSON = {"Content-Type": "application/json"}
-
-
-class Caller:
-    """Requests with one token, as anybody makes them."""
-
-    def __init__(self, service: Any, token: str | None) -> None:
-        self.service = service
-        self.headers = JSON | ({} if token is None else {"Authorization": f"Bearer {token}"})
-
-    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        content = b"" if body is None else msgspec.json.encode(body)
-        return await self.service.request(method, path, self.headers | headers, content)
-
-    async def raw(self, path: str, body: bytes) -> Any:
-        return await self.service.request("POST", path, self.headers, body)
-
-    async def ok(self, method: str, path: str, body: Any = None) -> Any:
-        answer = await self.call(method, path, body)
-        assert answer.status < 300, answer
-        return answer.body
-
-    async def refusal(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        answer = await self.call(method, path, body, **headers)
-        assert answer.status >= 400, answer
-        return answer.status, answer.body["code"]
-
-
-@pytest.fixture
-async def people(platform) -> Caller:
-    """Somebody of a new organization, as its admin."""
-    tenant = await platform.tenant()
-    caller = Caller(platform, tenant.api_key)
-    caller.organization_id = str(tenant.organization_id)
-    return caller
-
-
-@pytest.fixture
-def anybody(platform) -> Caller:
-    """Somebody without a token."""
-    return Caller(platform, None)
-
-
-async def trust(people: Caller, party: Party, **more: Any) -> dict[str, Any]:
-    body = {"name": "factory", "certificate": party.pem} | more
-    return await people.ok("POST", "/v1/certificate-authorities", body)
-
-
-async def register(people: Caller, serial: str, kind: str = "thermometer") -> str:
-    body = {"serial_number": serial, "device_type": kind}
-    made = await people.ok("POST", "/v1/devices", body)
-    assert made["token"] is None
-    return made["device_id"]
-
-
-async def provision(anybody: Caller, contact: FirstContact) -> dict[str, Any]:
-    return await anybody.ok("POST", "/v1/provision", contact)
-
-
-async def state(rows, organization: str) -> list[Any]:
-    """Everything that a first contact writes for an organization."""
-    tables = ("devices", "device_credentials", "device_certificates", "claim_tokens",
-              "device_configuration_versions", "sensors", "audit_log")  # fmt: skip
-    query = "select * from iot.{} where organization_id = $1 order by 2"
-    return [await rows.fetch(query.format(table), organization) for table in tables]
 
 
 async def test_a_registered_device_with_a_certificate_is_let_in_and_sends(
@@ -250,184 +184,6 @@ async def test_a_suspended_device_gets_nothing(people, anybody):
     await people.ok("POST", f"/v1/devices/{device}/status", status)
     found = await anybody.refusal("POST", "/v1/provision", factory.issue("d1").contact("d1"))
     assert found == (403, "device_inactive")
-
-
-async def test_two_organizations_may_trust_the_same_authority(platform, people, anybody):
-    factory = root()
-    other = Caller(platform, (await platform.tenant()).api_key)
-    for one in (people, other):
-        await trust(one, factory)
-    device = await register(people, "d1")
-    party = factory.issue("d1")
-    found = await anybody.refusal("POST", "/v1/provision", party.contact("d1"))
-    assert found == (409, "organization_ambiguous")
-    contact = party.contact("d1", organization_id=people.organization_id)
-    assert (await provision(anybody, contact))["device_id"] == device
-    nowhere = party.contact("d1", organization_id=uuid.uuid4())
-    found = await anybody.refusal("POST", "/v1/provision", nowhere)
-    assert found == (403, "certificate_untrusted")
-
-
-async def test_authorities_are_kept_and_given_up(platform, people, anybody):
-    factory = root()
-    made = await trust(people, factory)
-    body = {"name": "again", "certificate": factory.pem}
-    path = f"/v1/certificate-authorities/{made['authority_id']}"
-    assert await people.refusal("POST", "/v1/certificate-authorities", body) == (409, "conflict")
-    assert await people.ok("GET", path) == made
-    listed = await people.ok("GET", "/v1/certificate-authorities?limit=1")
-    assert (listed["certificate_authorities"], listed["next_cursor"]) == ([made], None)
-    other = Caller(platform, (await platform.tenant()).api_key)
-    assert await other.refusal("GET", path) == (404, "not_found")
-    assert await other.refusal("DELETE", path) == (404, "not_found")
-    lists = {"revocations": factory.revoke()}
-    assert await other.refusal("PUT", f"{path}/revocations", lists) == (404, "not_found")
-    stale = await people.refusal("DELETE", path, None, **{"If-Match": '"1"'})
-    assert stale == (412, "stale")
-    await register(people, "d1")
-    contact = factory.issue("d1").contact("d1", organization_id=people.organization_id)
-    await people.ok("DELETE", path)
-    assert await people.refusal("GET", path) == (404, "not_found")
-    found = await anybody.refusal("POST", "/v1/provision", contact)
-    assert found == (403, "certificate_untrusted")
-    await trust(people, factory)
-    await provision(anybody, contact)
-
-
-async def test_only_an_admin_says_who_is_trusted(people, platform_rows):
-    await platform_rows.execute(
-        "update iot.api_keys set role = 'operator' where organization_id = $1",
-        people.organization_id,
-    )
-    body = {"name": "factory", "certificate": root().pem}
-    assert await people.refusal("POST", "/v1/certificate-authorities", body) == (403, "forbidden")
-    await register(people, "d1")
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "body"),
-    [
-        (422, "certificate_malformed", {"certificate": "no certificate"}),
-        (422, "certificate_malformed", {"certificate": root().pem + root().pem}),
-        (403, "certificate_purpose", {"certificate": root().issue().pem}),
-        (403, "certificate_expired", {"certificate": root(begins=-2 * DAY, ends=-DAY).pem}),
-        (422, "unknown_device_type", {"device_type": "teapot"}),
-        (422, "invalid", {"device_type": "\0"}),
-        (422, "invalid", {"name": "x" * 201}),
-        (422, "invalid", {"name": "\0"}),
-        (422, "invalid", {"surprise": 1}),
-    ],
-)
-async def test_what_is_no_authority_is_refused(people, status, code, body):
-    new = {"name": "factory", "certificate": root().pem} | body
-    found = await people.refusal("POST", "/v1/certificate-authorities", new)
-    assert found == (status, code)
-
-
-async def test_a_list_of_revocations_is_the_authoritys_own_and_the_newest(people):
-    factory = root()
-    made = await trust(people, factory)
-    path = f"/v1/certificate-authorities/{made['authority_id']}/revocations"
-    newer, older = factory.revoke(), factory.revoke(age=timedelta(hours=1))
-    await people.ok("PUT", path, {"revocations": newer})
-    await people.ok("PUT", path, {"revocations": newer})
-    cases = {
-        (409, "revocations_older"): older,
-        (422, "revocations_foreign"): root().revoke(),
-        (422, "revocations_malformed"): "nothing",
-        (422, "revocations_outdated"): factory.revoke(age=2 * DAY, due=DAY),
-    }
-    for expected, text in cases.items():
-        assert expected == await people.refusal("PUT", path, {"revocations": text})
-
-
-async def claim(people: Caller, **more: Any) -> dict[str, Any]:
-    body = {"expires_at_us": wall_now_us() + HOUR_US} | more
-    return await people.ok("POST", "/v1/claim-tokens", body)
-
-
-async def test_a_claim_token_lets_one_device_in_of_twenty_tries(people, anybody, platform_rows):
-    made = await claim(people, device_type="thermometer")
-    bodies = [{"claim_token": made["token"], "serial_number": f"d{n}"} for n in range(20)]
-    answers = await asyncio.gather(*(anybody.call("POST", "/v1/provision", b) for b in bodies))
-    assert sorted(one.status for one in answers) == [201] + [403] * 19
-    assert {one.body["code"] for one in answers if one.status == 403} == {"claim_used"}
-    count = "select count(*) from iot.devices where organization_id = $1"
-    assert await platform_rows.fetchval(count, people.organization_id) == 1
-    (left,) = (await people.ok("GET", "/v1/claim-tokens"))["claim_tokens"]
-    assert (left["claim_id"], left["uses_left"]) == (made["claim_id"], 0)
-    assert "token" not in left
-
-
-async def test_a_claim_token_for_a_serial_number_is_that_devices(people, anybody):
-    made = await claim(people, serial_number="d1")
-    found = await anybody.refusal("POST", "/v1/provision", {"claim_token": made["token"]})
-    assert found == (403, "device_unregistered")
-    device = await register(people, "d1")
-    body = {"claim_token": made["token"], "serial_number": "d2"}
-    assert await anybody.refusal("POST", "/v1/provision", body) == (403, "claim_serial")
-    reply = await anybody.ok("POST", "/v1/provision", {"claim_token": made["token"]})
-    assert reply["device_id"] == device
-    found = await anybody.refusal("POST", "/v1/provision", {"claim_token": made["token"]})
-    assert found == (403, "claim_used")
-
-
-async def test_a_claim_token_serves_as_many_devices_as_it_says(people, anybody):
-    made = await claim(people, device_type="thermometer", uses=2)
-    await register(people, "g1", "gateway")
-    body = {"claim_token": made["token"], "serial_number": "g1"}
-    assert await anybody.refusal("POST", "/v1/provision", body) == (403, "claim_device_type")
-    for serial in ("d1", "d2"):
-        await anybody.ok("POST", "/v1/provision", body | {"serial_number": serial})
-    for serial, code in (("d1", "claim_used"), ("d3", "claim_used")):
-        found = await anybody.refusal("POST", "/v1/provision", body | {"serial_number": serial})
-        assert found == (403, code)
-
-
-async def test_a_device_that_is_active_does_not_use_a_claim_token_up(people, anybody):
-    made = await claim(people, device_type="thermometer", uses=2)
-    body = {"claim_token": made["token"], "serial_number": "d1"}
-    await anybody.ok("POST", "/v1/provision", body)
-    assert await anybody.refusal("POST", "/v1/provision", body) == (409, "already_provisioned")
-    await anybody.ok("POST", "/v1/provision", body | {"serial_number": "d2"})
-
-
-async def test_claim_tokens_end(people, anybody, platform_rows):
-    expired = await claim(people, device_type="thermometer")
-    revoked = await claim(people, device_type="thermometer")
-    await platform_rows.execute(
-        "update iot.claim_tokens set expires_at = clock_timestamp() where claim_id = $1",
-        uuid.UUID(expired["claim_id"]),
-    )
-    await people.ok("DELETE", f"/v1/claim-tokens/{revoked['claim_id']}")
-    path = f"/v1/claim-tokens/{revoked['claim_id']}"
-    assert await people.refusal("DELETE", path) == (404, "not_found")
-    for token, code in (
-        (expired["token"], "claim_expired"), (revoked["token"], "claim_unknown"),
-        ("guessed", "claim_unknown"), ("", "claim_unknown"), ("\0", "claim_unknown"),
-    ):  # fmt: skip
-        body = {"claim_token": token, "serial_number": "d1"}
-        assert await anybody.refusal("POST", "/v1/provision", body) == (403, code)
-
-
-@pytest.mark.parametrize(
-    ("code", "body"),
-    [
-        ("invalid", {}),
-        ("invalid", {"device_type": "thermometer", "expires_at_us": 0}),
-        ("invalid", {"device_type": "thermometer", "expires_at_us": 2**62}),
-        ("invalid", {"device_type": "thermometer", "uses": 0}),
-        ("invalid", {"device_type": "thermometer", "uses": 2**40}),
-        ("invalid", {"serial_number": "d1", "uses": 2}),
-        ("invalid", {"serial_number": ""}),
-        ("invalid", {"serial_number": "x" * 201}),
-        ("invalid", {"serial_number": "\0"}),
-        ("unknown_device_type", {"device_type": "teapot"}),
-    ],
-)
-async def test_an_impossible_claim_token_is_refused(people, code, body):
-    new = {"expires_at_us": wall_now_us() + HOUR_US} | body
-    assert await people.refusal("POST", "/v1/claim-tokens", new) == (422, code)
 
 
 @pytest.mark.parametrize(
