@@ -75,8 +75,14 @@ class Party:
         """An intermediate authority below this one."""
         return make(self, common, **({"ca": True, "path_length": path_length} | how))
 
-    def revoke(self, *revoked: "Party", age: timedelta = timedelta(), due: timedelta = DAY) -> str:
-        """A list of what this party revoked, in PEM."""
+    def revoke(
+        self,
+        *revoked: "Party",
+        age: timedelta = timedelta(),
+        due: timedelta = DAY,
+        part: bool = False,
+    ) -> str:
+        """A list of what this party revoked, in PEM; `part`: only of what came since another."""
         issued = datetime.now(UTC) - age
         builder = (
             x509.CertificateRevocationListBuilder()
@@ -85,6 +91,8 @@ class Party:
             .next_update(issued + due)
             .add_extension(x509.CRLNumber(1), False)
         )
+        if part:
+            builder = builder.add_extension(x509.DeltaCRLIndicator(1), True)
         for one in revoked:
             entry = x509.RevokedCertificateBuilder().revocation_date(issued)
             number = one.certificate.serial_number

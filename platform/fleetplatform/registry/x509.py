@@ -72,6 +72,11 @@ def read_list(pem: str) -> x509.CertificateRevocationList:
             sentence = "the revocation list is signed with a hash that does not hold"
             raise InvalidError(sentence, code="revocations_malformed")
         _ = len(found)
+        if any(one.critical for one in found.extensions):
+            # A delta or a list of some certificates only (RFC 5280, 5.2.4 and 5.2.5): taken for a
+            # whole one it would let in what another list revokes.
+            sentence = "the revocation list is but a part of one: put a complete list"
+            raise InvalidError(sentence, code="revocations_malformed")
         return found
 
 

@@ -205,7 +205,8 @@ def test_an_authority_must_be_one():
 
 
 def test_a_list_that_cannot_be_read_is_refused():
-    for text in ("", DEVICE.pem, ROOT.revoke(DEVICE).replace("MI", "AA", 1)):
+    broken = ROOT.revoke(DEVICE).replace("MI", "AA", 1)
+    for text in ("", DEVICE.pem, broken, ROOT.revoke(DEVICE, part=True)):
         with pytest.raises(InvalidError) as caught:
             read_list(text)
         assert caught.value.code == "revocations_malformed"
