@@ -61,9 +61,11 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "invalid": Code(422, "The body or a parameter says something impossible."),
         "invalid_cursor": Code(422, "The cursor is not one that this list gave."),
         "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
+        "invalid_span": Code(422, "A span of time is empty, reversed or too long."),
         "invalid_sort": Code(422, "The list cannot be sorted so."),
         "line_malformed": Code(422, "A line of an import cannot be read."),
         "method_not_allowed": Code(405, "The route exists, but not with this method."),
+        "no_readings": Code(404, "The sensor is there, but has sent nothing yet."),
         "not_found": Code(404, "It is not there, or belongs to somebody else."),
         "not_imported": Code(
             409, "A line of an import is good, but another is not and all or none was asked."
@@ -95,6 +97,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "serial_repeated": Code(422, "An earlier line of the import has the same serial number."),
         "serial_taken": Code(409, "The organization has a device with this serial number."),
         "stale": Code(412, "It was changed since it was read: read it again."),
+        "too_many_buckets": Code(422, "The span makes too many buckets; make them wider."),
+        "too_many_readings": Code(422, "The span holds too many readings; ask for a shorter one."),
         "too_many_tokens": Code(409, "Too many tokens of the device are good at once."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
         "unavailable": Code(503, "The platform cannot answer now; try again later."),
