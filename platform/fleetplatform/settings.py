@@ -48,9 +48,11 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
 
 
 class RegistrySettings(Settings, frozen=True, kw_only=True):
-    """What is told of devices."""
+    """What is told of devices, and how they are taken in."""
 
     offline_after: Duration
+    credential_overlap: Duration
+    import_lines: Count
 
 
 class WorkerSettings(Settings, frozen=True, kw_only=True):
@@ -86,6 +88,20 @@ class LayoutSettings(Settings, frozen=True, kw_only=True):
     ahead: Count
 
 
+class TlsSettings(Settings, frozen=True, kw_only=True):
+    """HTTPS instead of HTTP; paths of PEM files.
+
+    client_ca: whose certificates clients may show · client_crls: what was revoked; where any is
+    given, a list of each authority in a client's chain is needed.
+    """
+
+    certificate: str
+    key: str
+    client_ca: str | None
+    client_crls: tuple[str, ...]
+    require_client_certificate: bool
+
+
 class PlatformSettings(Settings, frozen=True, kw_only=True):
     """The key `platform` of a run."""
 
@@ -94,6 +110,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     host: str
     port: Count
     keep: bool
+    tls: TlsSettings | None
     database: DatabaseSettings
     clock: ClockSettings
     ingest: IngestSettings

@@ -38,7 +38,9 @@ class Context:
 
     operator_sha256: digest of the operator's token · settle: returns when every reading that was
     taken before has been answered for · offline_after_us: a device not heard of for longer, in
-    virtual time, is offline · encryption: what opens readings of sensitive sensors.
+    virtual time, is offline · encryption: what opens readings of sensitive sensors ·
+    credential_overlap_s: how long a device's tokens stay good beside a new one ·
+    import_lines_max: devices in one import.
     """
 
     pool: Pool
@@ -47,6 +49,8 @@ class Context:
     settle: Callable[[], Awaitable[None]]
     offline_after_us: int
     encryption: EncryptionKeys | None
+    credential_overlap_s: float
+    import_lines_max: int
 
     def contact(self) -> Contact:
         """What tells the devices that are online now."""

@@ -17,10 +17,17 @@ _log = structlog.get_logger()
 _CODES = {
     400: ("invalid", 422), 401: ("unauthorized", 401), 403: ("forbidden", 403),
     404: ("not_found", 404), 405: ("method_not_allowed", 405), 413: ("body_too_large", 413),
+    415: ("unsupported_media", 415),
 }  # fmt: skip
 _RETRY_AFTER_S = "1"
-_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-                asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError)
+_UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
 
 
 def make_app(context: Context, body_size_max: int) -> Litestar:
@@ -37,6 +44,8 @@ def make_app(context: Context, body_size_max: int) -> Litestar:
         exception_handlers={
             RequestError: _refuse,
             HTTPException: _refuse_http,
+            UnicodeDecodeError: _refuse_unreadable,
+            RecursionError: _refuse_unreadable,
             Exception: _fail,
         },
         after_request=tag,
@@ -66,6 +75,13 @@ def _refuse_http(_: Request, error: HTTPException) -> Response[bytes]:  # type: 
     problem = Problem(code, "The request is refused", status, "; ".join([error.detail, *found]))
     challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     return _reply(problem, challenge)
+
+
+def _refuse_unreadable(_: Request, error: Exception) -> Response[bytes]:  # type: ignore[type-arg]
+    """A body that the framework fails to decode; the error would carry all of it into the log."""
+    what = "too deep" if isinstance(error, RecursionError) else "not UTF-8"
+    detail = f"the body is {what}"
+    return _reply(Problem("unreadable_body", "The request is refused", 422, detail))
 
 
 def _places(extra: object) -> list[dict[str, str]]:

@@ -64,12 +64,12 @@ class NewCalibrations:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """n tokens by their SHA-256."""
+    """n tokens by their SHA-256; each is good until a time of the wall clock, or NEVER_US."""
 
     digests: list[bytes]
     device_high: Halves
     device_low: Halves
-    revoked: NDArray[np.bool_]
+    good_until_us: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def _credentials(row: Any) -> Credentials:
         digests=[packed[start : start + _DIGEST_BYTES] for start in starts],
         device_high=high,
         device_low=low,
-        revoked=_column(row["revoked"], "?"),
+        good_until_us=_times_us(row["good_until"]),
     )
 
 

@@ -25,12 +25,16 @@ VersionedName = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class KnownType:
-    """One version of a device type as enrolment needs it; sensors by name, in order."""
+    """One version of a device type as enrolment needs it; sensors by name, in order.
+
+    configuration: JSON Schema of its settings.
+    """
 
     device_type_id: UUID
     version: str
     sensors: dict[str, SensorSpecification]
     hardware_revisions: tuple[str, ...]
+    configuration: dict[str, Any]
 
     @property
     def key(self) -> tuple[UUID, str]:
@@ -109,6 +113,7 @@ async def find(conn: Connection, wanted: Iterable[VersionedName]) -> dict[Versio
             specification.version,
             specification.sensors,
             specification.hardware_revisions,
+            specification.configuration,
         )
     return found
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -31,6 +31,9 @@ SERIAL_MAX = 200
 LISTED_MAX = 5
 NO_DEVICE = "the organization has no such device"
 
+FirstStatus = Literal["active", "provisioning"]
+"""How a device can begin its life."""
+
 _queries: Any = load(__file__)
 
 
@@ -53,40 +56,55 @@ class _Plan:
     sensor_ids: list[list[UUID]]
 
 
-async def enrol(pool: Pool, tenant: Tenant, new: Sequence[NewDevice]) -> EnrolledDevices:
+async def enrol(
+    pool: Pool, tenant: Tenant, new: Sequence[NewDevice], status: FirstStatus = "active"
+) -> EnrolledDevices:
     """Enrol all of the devices with their sensors, calibrations and tokens, or none.
 
-    Raises InvalidError for an unknown device type, version, hardware revision, gateway or sensor,
+    Devices that begin in provisioning get their token with their first contact. Raises
+    InvalidError for an unknown device type, version, hardware revision, gateway or sensor,
     ConflictError for a serial number that is taken, and QuotaError for too many.
     """
-    _check_serials(new)
-    tags = _tags(new)
     try:
         async with transaction(pool, tenant) as conn:
-            await quotas.ensure_room(conn, "devices", len(new))
-            plan = await _plan(conn, tenant.organization, new)
-            await _queries.add_devices(
-                conn,
-                organization_id=tenant.organization,
-                device_ids=plan.device_ids,
-                types=[one.device_type_id for one in plan.types],
-                versions=[one.version for one in plan.types],
-                revisions=_revisions(new, plan.types),
-                serials=[one.serial_number for one in new],
-                gateways=plan.gateways,
-                tags=["\n".join(one) for one in tags],
-                firmware=[one.firmware_version for one in new],
-            )
-            owner = tenant.organization
-            await sensors.add(conn, owner, plan.device_ids, plan.types, plan.sensor_ids)
-            await sensors.calibrate(conn, owner, new, plan.types, plan.sensor_ids)
-            speakers = zip(plan.device_ids, plan.gateways, strict=True)
-            tokens = await credentials.add(
-                conn, owner, [one for one, gateway in speakers if gateway is None]
-            )
+            return await enrol_within(conn, tenant.organization, new, status)
     except asyncpg.UniqueViolationError:
         said = "a serial number was enrolled by somebody else meanwhile"
         raise ConflictError(said, code="serial_taken") from None
+
+
+async def enrol_within(
+    conn: Connection, owner: UUID, new: Sequence[NewDevice], status: FirstStatus
+) -> EnrolledDevices:
+    """The same inside a transaction of that tenant which does more.
+
+    Raises asyncpg.UniqueViolationError too.
+    """
+    _check_serials(new)
+    tags = _tags(new)
+    await quotas.ensure_room(conn, "devices", len(new))
+    plan = await _plan(conn, owner, new)
+    await _queries.add_devices(
+        conn,
+        organization_id=owner,
+        device_ids=plan.device_ids,
+        types=[one.device_type_id for one in plan.types],
+        versions=[one.version for one in plan.types],
+        revisions=_revisions(new, plan.types),
+        serials=[one.serial_number for one in new],
+        gateways=plan.gateways,
+        tags=["\n".join(one) for one in tags],
+        firmware=[one.firmware_version for one in new],
+        device_status=status,
+    )
+    await sensors.add(conn, owner, plan.device_ids, plan.types, plan.sensor_ids)
+    await sensors.calibrate(conn, owner, new, plan.types, plan.sensor_ids)
+    speakers = [
+        one
+        for one, gateway in zip(plan.device_ids, plan.gateways, strict=True)
+        if gateway is None and status == "active"
+    ]
+    tokens = await credentials.add(conn, owner, speakers)
     enrolled = zip(plan.device_ids, plan.sensor_ids, strict=True)
     return EnrolledDevices(
         devices=tuple(

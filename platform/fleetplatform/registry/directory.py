@@ -6,6 +6,7 @@ an array keeps what it held, and indexes taken before a refresh are valid after 
 """
 
 import hmac
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 
 from fleetplatform.database.pool import Pool
 from fleetplatform.registry import changes
-from fleetplatform.registry.calibrations import Calibrations, Entered
+from fleetplatform.registry.calibrations import NEVER_US, Calibrations, Entered
 from fleetplatform.registry.identifiers import Halves, IdIndex, halves_of
 from fleetplatform.registry.names import SensorNames
 
 _DIGEST_KEY = 16
 _HALF = (1 << 64) - 1
+_NO_TOKEN = (b"", -1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Directory:
         self.value_min = np.zeros(0)
         self.value_max = np.zeros(0)
         self.calibrations = Calibrations.empty()
-        self._tokens: dict[bytes, tuple[bytes, int]] = {}
+        self._tokens: dict[bytes, tuple[bytes, int, int]] = {}
 
     @property
     def sensor_count(self) -> int:
@@ -133,8 +135,10 @@ class Directory:
         return found
 
     def find_token(self, sha256: bytes) -> int:
-        """The device that a token's digest belongs to; -1 for a token that is not known."""
-        digest, device = self._tokens.get(sha256[:_DIGEST_KEY], (b"", -1))
+        """The device that a token's digest belongs to; -1 for one that is not known or over."""
+        digest, device, good_until_us = self._tokens.get(sha256[:_DIGEST_KEY], _NO_TOKEN)
+        if good_until_us != NEVER_US and good_until_us <= time.time_ns() // 1_000:
+            return -1
         return device if hmac.compare_digest(digest, sha256) else -1
 
     async def refresh(self, pool: Pool) -> bool:
@@ -219,13 +223,14 @@ class Directory:
 
     def _apply_credentials(self, found: changes.Credentials) -> None:
         devices = self._devices.find(found.device_high, found.device_low).tolist()
-        for digest, device, revoked in zip(
-            found.digests, devices, found.revoked.tolist(), strict=True
+        now_us = time.time_ns() // 1_000
+        for digest, device, good_until_us in zip(
+            found.digests, devices, found.good_until_us.tolist(), strict=True
         ):
-            if revoked:
+            if good_until_us <= now_us:
                 self._tokens.pop(digest[:_DIGEST_KEY], None)
             else:
-                self._tokens[digest[:_DIGEST_KEY]] = (digest, device)
+                self._tokens[digest[:_DIGEST_KEY]] = (digest, device, good_until_us)
 
     def _apply_rules(self, rows: list[Any]) -> None:
         if not rows:

@@ -4,12 +4,13 @@ The database refuses every other move and records those that are made; here a re
 sentence. A decommissioned device stays so, and its data are kept.
 """
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from fleetplatform.database.pool import Pool
+from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import IllegalMoveError, InvalidError, NotFoundError
@@ -49,3 +50,39 @@ async def move(
     if row is None:
         raise NotFoundError("the organization has no such device")
     return view(row, contact)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A device that makes contact; `status` is where it stands in its life."""
+
+    device_id: UUID
+    status: str
+    has_gateway: bool
+    device_type: str
+    device_type_version: str
+
+
+async def meet(conn: Connection, organization: UUID, serial_number: str) -> Met | None:
+    """The device with a serial number, held until the transaction ends; None: there is none."""
+    await _queries.hold_registry(conn)
+    row = await _queries.meet_device(
+        conn, organization_id=organization, serial_number=serial_number
+    )
+    if row is None:
+        return None
+    return Met(
+        device_id=row["device_id"],
+        status=row["device_status"],
+        has_gateway=row["gateway_id"] is not None,
+        device_type=row["device_type"],
+        device_type_version=row["device_type_version"],
+    )
+
+
+async def activate(conn: Connection, organization: UUID, device: UUID, reason: str) -> None:
+    """Move a device that waits for its first contact on to active."""
+    await _queries.give_reason(conn, reason=reason)
+    await _queries.move_device(
+        conn, organization_id=organization, device_id=device, device_status="active"
+    )

@@ -192,3 +192,11 @@ def _view(row: Any) -> Sensor:
         sensor_status=row["sensor_status"],
         revision=row["revision"],
     )
+
+
+async def of_device(conn: Connection, organization: UUID, device: UUID) -> dict[str, UUID]:
+    """The sensors of a device by name, in the order of its type."""
+    return {
+        row["name"]: row["sensor_id"]
+        async for row in _queries.sensors_of(conn, organization_id=organization, device_id=device)
+    }

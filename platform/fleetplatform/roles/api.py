@@ -11,13 +11,16 @@ class ApiRole:
     """The management API; stateless, so it is ready as soon as it is there."""
 
     def __init__(self, shared: Shared) -> None:
+        registry = shared.settings.platform.registry
         context = Context(
             pool=shared.pools[ROLE],
             clock=shared.clock,
             operator_sha256=bytes.fromhex(shared.settings.operator_token_sha256),
             settle=shared.settled,
             encryption=shared.settings.encryption,
-            offline_after_us=round(shared.settings.platform.registry.offline_after * 1e6),
+            offline_after_us=round(registry.offline_after * 1e6),
+            credential_overlap_s=registry.credential_overlap,
+            import_lines_max=registry.import_lines,
         )
         app = make_app(context, shared.settings.platform.ingest.expanded_size)
         self.routes: dict[str, App] = {"": app}

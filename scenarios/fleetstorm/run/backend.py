@@ -57,6 +57,8 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
     """The platform, started or found; raises UsageError, InfrastructureError."""
     if settings.url is not None:
         return _named(settings.url, settings)
+    if settings.tls is not None:
+        raise UsageError("platform.tls: the platform of a run speaks plain HTTP; leave it null")
     if settings.port:
         check_port_free(settings.host, settings.port)
     keys, keys_file = _keys(stack, settings)

@@ -1,6 +1,5 @@
 """Alert rules of an organization."""
 
-
 from litestar import get, post
 
 from fleetplatform.alerting import rules

@@ -63,7 +63,9 @@ select
     coalesce(max(revision), 0) as revision,
     coalesce(string_agg(token_sha256, ''), '') as digests,
     coalesce(string_agg(uuid_send(device_id), ''), '') as devices,
-    coalesce(string_agg(boolsend(revoked_at is not null), ''), '') as revoked
+    coalesce(
+        string_agg(timestamptz_send(coalesce(revoked_at, 'infinity')), ''), ''
+    ) as good_until
 from (select * from iot.device_credentials where revision > :seen order by revision) as c;
 
 -- name: changed_quotas(seen)

@@ -3,15 +3,17 @@
 select serial_number, device_id
 from iot.find_serials(:organization_id::uuid, :serials::text[]);
 
--- name: add_devices(organization_id, device_ids, types, versions, revisions, serials, gateways, tags, firmware)!
--- Devices as enrolled: active from the start; the tags of each are lines of a text.
+-- name: add_devices(organization_id, device_ids, types, versions, revisions, serials, gateways, tags, firmware, device_status)!
+-- Devices as enrolled: active from the start, or waiting for their first contact; the tags of each
+-- are lines of a text.
 insert into iot.devices (
     organization_id, device_id, device_type_id, device_type_version, hardware_revision,
     serial_number, device_status, gateway_id, tags, firmware_version
 )
 select
     :organization_id::uuid, device_id, device_type_id, device_type_version, hardware_revision,
-    serial_number, 'active', gateway_id, string_to_array(tags, E'\n'), firmware_version
+    serial_number, :device_status::text, gateway_id, string_to_array(tags, E'\n'),
+    firmware_version
 from unnest(
     :device_ids::uuid[], :types::uuid[], :versions::text[], :revisions::text[], :serials::text[],
     :gateways::uuid[], :tags::text[], :firmware::text[]

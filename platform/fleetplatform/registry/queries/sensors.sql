@@ -60,3 +60,9 @@ for no key update;
 update iot.sensors set sensor_status = :sensor_status
 where organization_id = :organization_id and sensor_id = :sensor_id
   and sensor_status <> :sensor_status;
+
+-- name: sensors_of(organization_id, device_id)
+-- The sensors of a device in the order of its type.
+select name, sensor_id from iot.sensors
+where organization_id = :organization_id and device_id = :device_id
+order by position, sensor_id;
