@@ -47,15 +47,17 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
 
 
 class RegistrySettings(Settings, frozen=True, kw_only=True):
-    """What is told of devices."""
+    """What is told of devices, and how long answers can be had again."""
 
     offline_after: Duration
+    idempotency_kept: Duration
 
 
 class WorkerSettings(Settings, frozen=True, kw_only=True):
     """How often the worker's jobs run."""
 
     partition_interval: Duration
+    idempotency_interval: Duration
 
 
 class EngineSettings(Settings, frozen=True, kw_only=True):

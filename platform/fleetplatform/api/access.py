@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -31,7 +32,7 @@ class Context:
 
     operator_sha256: digest of the operator's token · settle: returns when every reading that was
     taken before has been answered for · offline_after_us: a device not heard of for longer, in
-    virtual time, is offline.
+    virtual time, is offline · idempotency_kept_s: so long an answer can be had again.
     """
 
     pool: Pool
@@ -39,6 +40,7 @@ class Context:
     operator_sha256: bytes
     settle: Callable[[], Awaitable[None]]
     offline_after_us: int
+    idempotency_kept_s: float
 
     def contact(self) -> Contact:
         """What tells the devices that are online now."""
@@ -89,6 +91,19 @@ async def provide_tenant(request: Request) -> Tenant:  # type: ignore[type-arg]
         has, must = principal.role.name.lower(), needed.name.lower()
         raise PermissionDeniedException(f"this takes the role {must}; the token has {has}")
     return principal.tenant
+
+
+async def caller(connection: ASGIConnection) -> Tenant:  # type: ignore[type-arg]
+    """Who sends a request, whatever they may do; the operator is of the nil organization.
+
+    Raises NotAuthorizedException.
+    """
+    context: Context = connection.app.state.context
+    token = token_of(connection)
+    if is_operator(context, token):
+        return Tenant(UUID(int=0), organizations.OPERATOR)
+    found = await _principal(context, token)
+    return Tenant(found.tenant.organization, found.tenant.actor)
 
 
 async def _principal(context: Context, token: str) -> Principal:

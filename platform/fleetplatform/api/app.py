@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from fleetconf import kinds
 from fleetplatform.api.access import Context, provide_tenant
 from fleetplatform.api.etag import provide_expected, tag
+from fleetplatform.api.idempotency import Idempotency
 from fleetplatform.errors import RequestError
 from fleetplatform.wire.problems import CODES, MEDIA_TYPE, Problem
 
@@ -38,6 +39,7 @@ def make_app(context: Context, body_size_max: int) -> Litestar:
             HTTPException: _refuse_http,
             Exception: _fail,
         },
+        middleware=[Idempotency],
         after_request=tag,
         state=State({"context": context}),
         request_max_body_size=body_size_max,
@@ -55,7 +57,9 @@ def _reply(problem: Problem, headers: dict[str, str] | None = None) -> Response[
 def _refuse(_: Request, error: RequestError) -> Response[bytes]:  # type: ignore[type-arg]
     """What the rooms below refuse."""
     status = CODES[error.code].status
-    return _reply(Problem(error.code, "The request cannot be done", status, detail=str(error)))
+    problem = Problem(error.code, "The request cannot be done", status, detail=str(error))
+    later = status in (429, 503) or error.code == "idempotency_in_progress"
+    return _reply(problem, {"Retry-After": _RETRY_AFTER_S} if later else None)
 
 
 def _refuse_http(_: Request, error: HTTPException) -> Response[bytes]:  # type: ignore[type-arg]

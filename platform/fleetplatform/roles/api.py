@@ -17,6 +17,7 @@ class ApiRole:
             operator_sha256=bytes.fromhex(shared.settings.operator_token_sha256),
             settle=shared.settled,
             offline_after_us=round(shared.settings.platform.registry.offline_after * 1e6),
+            idempotency_kept_s=shared.settings.platform.registry.idempotency_kept,
         )
         app = make_app(context, shared.settings.platform.ingest.expanded_size)
         self.routes: dict[str, App] = {"": app}

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from fleetplatform.registry import idempotency
 from fleetplatform.roles.part import App, Shared
 from fleetplatform.timeseries import partitions
 
@@ -23,9 +24,10 @@ class WorkerRole:
 
     async def start(self) -> None:
         """Begin all jobs."""
-        interval_s = self._shared.settings.platform.worker.partition_interval
+        intervals = self._shared.settings.platform.worker
         jobs: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
-            ("partitions", interval_s, self._make_partitions),
+            ("partitions", intervals.partition_interval, self._make_partitions),
+            ("idempotency keys", intervals.idempotency_interval, self._expire_idempotency_keys),
         ]
         self._tasks = [
             asyncio.create_task(_repeat(name, interval, job), name=name)
@@ -38,6 +40,10 @@ class WorkerRole:
             self._shared.clock.now_us(),
             self._shared.settings.platform.layout,
         )
+
+    async def _expire_idempotency_keys(self) -> None:
+        kept_s = self._shared.settings.platform.registry.idempotency_kept
+        await idempotency.expire(self._shared.pools[ROLE], kept_s)
 
     def is_ready(self) -> bool:
         """Whether the jobs run."""

@@ -23,11 +23,20 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "conflict": Code(409, "It contradicts what is there already, such as a name taken."),
         "device_inactive": Code(403, "The device is suspended, decommissioned or not active yet."),
         "forbidden": Code(403, "The token is good, but whoever shows it may not do this."),
+        "idempotency_in_progress": Code(
+            409, "The first request with this Idempotency-Key is not answered yet; send it again."
+        ),
+        "idempotency_key_reused": Code(
+            422, "The Idempotency-Key was used for another request, or with another token."
+        ),
         "illegal_move": Code(409, "A state has no such next state."),
         "internal": Code(500, "The platform made a mistake; its log says more."),
         "invalid": Code(422, "The body or a parameter says something impossible."),
         "invalid_cursor": Code(422, "The cursor is not one that this list gave."),
         "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
+        "invalid_idempotency_key": Code(
+            422, "The Idempotency-Key is empty, too long, or not printable ASCII."
+        ),
         "invalid_sort": Code(422, "The list cannot be sorted so."),
         "method_not_allowed": Code(405, "The route exists, but not with this method."),
         "not_found": Code(404, "It is not there, or belongs to somebody else."),
