@@ -85,12 +85,18 @@ async def provide_tenant(request: Request) -> Tenant:  # type: ignore[type-arg]
     if is_operator(context, token):
         raise PermissionDeniedException("use an organization's API key, not the operator's token")
     principal = await _principal(context, token)
-    usual = Role.VIEWER if request.method in _SAFE else Role.OPERATOR
-    needed: Role = request.route_handler.opt.get("role", usual)
+    needed = role_of(request.route_handler, request.method)
     if principal.role < needed:
         has, must = principal.role.name.lower(), needed.name.lower()
         raise PermissionDeniedException(f"this takes the role {must}; the token has {has}")
     return principal.tenant
+
+
+def role_of(handler: BaseRouteHandler, method: str) -> Role:
+    """The role that a route for members takes."""
+    usual = Role.VIEWER if method in _SAFE else Role.OPERATOR
+    needed: Role = handler.opt.get("role", usual)
+    return needed
 
 
 async def caller(connection: ASGIConnection) -> Tenant:  # type: ignore[type-arg]

@@ -7,8 +7,8 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from fleetconf import kinds
 from fleetplatform.api.access import Context, provide_tenant
+from fleetplatform.api.document import find_handlers
 from fleetplatform.api.etag import provide_expected, tag
 from fleetplatform.api.idempotency import Idempotency
 from fleetplatform.errors import RequestError
@@ -18,6 +18,7 @@ _log = structlog.get_logger()
 _CODES = {
     400: ("invalid", 422), 401: ("unauthorized", 401), 403: ("forbidden", 403),
     404: ("not_found", 404), 405: ("method_not_allowed", 405), 413: ("body_too_large", 413),
+    500: ("internal", 500),
 }  # fmt: skip
 _RETRY_AFTER_S = "1"
 _UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
@@ -26,9 +27,8 @@ _UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.
 
 def make_app(context: Context, body_size_max: int) -> Litestar:
     """The application; `context` is what its routes work with."""
-    resources = kinds.find("fleetplatform.api.resources")
     return Litestar(
-        route_handlers=[h for module in resources.values() for h in module.handlers],
+        route_handlers=find_handlers(),
         dependencies={
             "context": Provide(lambda: context, sync_to_thread=False),
             "tenant": Provide(provide_tenant),
