@@ -239,7 +239,7 @@ ALIASES = {"subject": "device_id"}
 """Names of parameters that hold the id of something which they do not name."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def everything(postgres, service_of, specification) -> AsyncIterator[Everything]:
     """Ten tenants with some of everything."""
     name = f"everything_{uuid.uuid4().hex[:12]}"
