@@ -118,7 +118,8 @@ def _complete(
     path: str, method: str, operation: Document, handler: HTTPRouteHandler, made: Document
 ) -> None:
     """Say of one operation what Litestar does not know."""
-    del operation["deprecated"], operation["summary"]
+    for noise in ("deprecated", "summary"):
+        operation.pop(noise, None)
     operation["tags"] = [path.split("/")[2]]
     operation[ROLE] = _role(handler, method)
     if operation[ROLE] == "anybody":
