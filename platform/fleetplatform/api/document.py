@@ -7,8 +7,7 @@ that another route takes (links).
 
 from collections.abc import Iterator
 from functools import cache
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args
 
 import msgspec
 from litestar import Litestar
@@ -96,10 +95,15 @@ def _bodies(handler: HTTPRouteHandler) -> Iterator[type]:
     if "data" in signature.parameters:
         annotations.append(signature.parameters["data"].annotation)
     for annotation in annotations:
-        is_union = get_origin(annotation) in (Union, UnionType)
-        for one in get_args(annotation) if is_union else (annotation,):
-            if isinstance(one, type) and issubclass(one, msgspec.Struct):
-                yield one
+        yield from _structs(annotation)
+
+
+def _structs(annotation: Any) -> Iterator[type]:
+    """The structs in an annotation, such as those of a union, a list or a Response."""
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        yield annotation
+    for one in get_args(annotation):
+        yield from _structs(one)
 
 
 def _refusals() -> Document:

@@ -288,6 +288,8 @@ async def _refused(conn: asyncpg.Connection, statement: str, *arguments: object)
         return done.endswith(" 0")
     except asyncpg.InsufficientPrivilegeError:
         return True
+    except asyncpg.IntegrityConstraintViolationError:
+        return False
     finally:
         await inner.rollback()
 
