@@ -1,16 +1,20 @@
 """`python -m fleetplatform ROLE SETTINGS`: one process of the platform.
 
+`python -m fleetplatform openapi` prints the description of its API instead: docs/openapi.json.
+
 ROLE is ingest, api or worker, or several joined by "+"; SETTINGS is a JSON file of
 `settings.ProcessSettings`. Exit codes: 0 ended on request, 2 wrong usage, 5 could not begin.
 """
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
 import msgspec
 import uvloop
 
+from fleetplatform.api.document import describe
 from fleetplatform.errors import PlatformError, SettingsError
 from fleetplatform.observe import configure_log
 from fleetplatform.roles.process import parse_roles, run
@@ -22,6 +26,8 @@ EXIT_INFRASTRUCTURE = 5
 
 def main(arguments: list[str]) -> int:
     """Run one process; returns its exit code."""
+    if arguments == ["openapi"]:
+        return _print_document()
     try:
         roles, settings = _read(arguments)
     except SettingsError as error:
@@ -32,6 +38,11 @@ def main(arguments: list[str]) -> int:
             runner.run(run(roles, settings))
     except PlatformError as error:
         return _say(error, EXIT_INFRASTRUCTURE)
+    return 0
+
+
+def _print_document() -> int:
+    sys.stdout.write(json.dumps(describe(), indent=1, ensure_ascii=False) + "\n")
     return 0
 
 

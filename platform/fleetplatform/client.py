@@ -2,7 +2,7 @@
 
 import asyncio
 import http.client
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
@@ -42,7 +42,10 @@ __all__ = ["ApiError", "Client"]
 
 TIMEOUT_S = 120.0
 
+PAGE_MAX = 1_000
+
 _T = TypeVar("_T")
+_P = TypeVar("_P", DeviceTypes, AuditEntries, Alerts)
 
 
 class Client:
@@ -89,7 +92,8 @@ class Client:
 
     async def device_types(self) -> DeviceTypes:
         """Every device type as it was put last."""
-        return await self._send("GET", "/v1/device-types", None, DeviceTypes)
+        pages = await self._pages("/v1/device-types", {}, DeviceTypes)
+        return DeviceTypes(device_types=tuple(one for page in pages for one in page.device_types))
 
     async def device_type(self, name: str, version: str | None = None) -> DeviceType:
         """One version of a device type; the one that was put last by default."""
@@ -142,10 +146,15 @@ class Client:
         path = f"/v1/device-groups/{group_id}/devices?{urlencode(asked)}"
         return await self._send("GET", path, None, Devices)
 
-    async def audit(self, subject: UUID, *, limit: int | None = None) -> AuditEntries:
-        """What was done to one thing of the organization, newest first."""
-        asked = {"subject": subject} | ({} if limit is None else {"limit": limit})
-        return await self._send("GET", f"/v1/audit?{urlencode(asked)}", None, AuditEntries)
+    async def audit(
+        self, subject: UUID | None = None, *, limit: int | None = None, **wanted: object
+    ) -> AuditEntries:
+        """What was done to one thing of the organization, newest first, or to all it has.
+
+        limit: entries at most; all without · wanted: filters of GET /v1/audit, such as action.
+        """
+        pages = await self._pages("/v1/audit", {"subject": subject, **wanted}, AuditEntries, limit)
+        return AuditEntries(entries=tuple(one for page in pages for one in page.entries)[:limit])
 
     async def create_alert_rule(self, new: NewAlertRule) -> AlertRule:
         """Save an alert rule; with an organization's API key."""
@@ -153,9 +162,8 @@ class Client:
 
     async def alerts(self, *, status: str | None = None, limit: int | None = None) -> Alerts:
         """The newest alerts of the organization, all or those with a status."""
-        asked = {"status": status, "limit": limit}
-        query = urlencode({key: value for key, value in asked.items() if value is not None})
-        return await self._send("GET", f"/v1/alerts?{query}", None, Alerts)
+        pages = await self._pages("/v1/alerts", {"status": status}, Alerts, limit)
+        return Alerts(alerts=tuple(one for page in pages for one in page.alerts)[:limit])
 
     async def clock(self) -> Clock:
         """The law of virtual time."""
@@ -164,6 +172,20 @@ class Client:
     async def set_clock(self, law: ClockLaw) -> Clock:
         """Change the law of virtual time; with the operator's token."""
         return await self._send("PUT", "/v1/clock", Clock(law=law), Clock)
+
+    async def _pages(
+        self, path: str, wanted: Mapping[str, object], kind: type[_P], limit: int | None = None
+    ) -> list[_P]:
+        """The pages of a list from its start; with a limit as many as it takes to hold it."""
+        size = PAGE_MAX if limit is None else max(1, min(limit, PAGE_MAX))
+        asked = {k: v for k, v in wanted.items() if v is not None} | {"limit": size}
+        pages: list[_P] = []
+        while limit is None or len(pages) * size < limit:
+            pages.append(await self._send("GET", f"{path}?{urlencode(asked)}", None, kind))
+            if pages[-1].next_cursor is None:
+                break
+            asked["cursor"] = pages[-1].next_cursor
+        return pages
 
     async def _send(self, method: str, path: str, body: Any, kind: type[_T]) -> _T:
         content = b"" if body is None else msgspec.json.encode(body)

@@ -52,6 +52,7 @@ class RegistrySettings(Settings, frozen=True, kw_only=True):
 
     offline_after: Duration
     credential_overlap: Duration
+    idempotency_kept: Duration
     import_lines: Count
 
 
@@ -63,6 +64,7 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     reprocess_interval: Duration
     reprocess_rows: Count
     reprocess_settle: Duration
+    idempotency_interval: Duration
     rotation_interval: Duration
     rotation_rows: Count
 

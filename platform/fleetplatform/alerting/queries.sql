@@ -64,20 +64,47 @@ insert into iot.alert_rules (
 values (:organization_id, :name, :conditions, :severity, :device_type, :sensor_type, :sensor_id)
 returning rule_id;
 
--- name: rules(organization_id)
--- The active rules of one organization.
-select rule_id, name, conditions, severity, device_type, sensor_type, sensor_id
-from iot.alert_rules
-where organization_id = :organization_id and is_active
-order by name;
-
--- name: alerts(organization_id, alert_status, count)
--- The newest alerts of one organization, all or those with a status.
+-- name: rules(descending, after_name, after_id, count)
+-- The active rules that are visible, in order of name; an organization has some hundreds at most.
 select
-    alert_id, rule_id, sensor_id, device_id, severity, alert_status, alert_timestamp,
-    trigger_value, resolved_at
-from iot.alerts
-where organization_id = :organization_id
-  and (:alert_status::text is null or alert_status = :alert_status::text)
-order by alert_timestamp desc, alert_id desc
+    organization_id, rule_id, name, conditions, severity, device_type, sensor_type, sensor_id
+from iot.alert_rules
+where is_active and (
+    :after_id::uuid is null
+    or case when :descending::boolean
+        then (name, rule_id) < (:after_name::text, :after_id::uuid)
+        else (name, rule_id) > (:after_name::text, :after_id::uuid)
+    end
+)
+order by
+    case when not :descending::boolean then name end, case when :descending::boolean then name end
+    desc, case when not :descending::boolean then rule_id end, rule_id desc
+limit :count;
+
+-- name: alerts(alert_status, device_id, rule_id, since, until, after_time, after_id, count)
+-- The alerts of the visible organizations, newest first; a null filter takes all.
+select e.*
+from unnest(
+    string_to_array(current_setting('app.organization_ids'), ',')::uuid[]
+) as o (organization_id)
+-- For each organization as many as a page holds: its index gives them without a sort.
+cross join lateral (
+    select
+        organization_id, alert_id, rule_id, sensor_id, device_id, severity, alert_status,
+        alert_timestamp, trigger_value, resolved_at
+    from iot.alerts as a
+    where a.organization_id = o.organization_id
+      and (:alert_status::text is null or alert_status = :alert_status::text)
+      and (:device_id::uuid is null or device_id = :device_id::uuid)
+      and (:rule_id::uuid is null or rule_id = :rule_id::uuid)
+      and (:since::timestamptz is null or alert_timestamp >= :since::timestamptz)
+      and (:until::timestamptz is null or alert_timestamp < :until::timestamptz)
+      and (alert_timestamp, alert_id) < (
+          coalesce(:after_time::timestamptz, 'infinity'),
+          coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+      )
+    order by alert_timestamp desc, alert_id desc
+    limit :count
+) as e
+order by e.alert_timestamp desc, e.alert_id desc
 limit :count;

@@ -13,6 +13,7 @@ from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import ConflictError, InvalidError
 from fleetplatform.registry import quotas
 from fleetplatform.wire.device_type import SensorType
+from fleetplatform.wire.paging import Page
 from fleetplatform.wire.resources.alerts import AlertRule, NewAlertRule
 
 NAME_MAX = 200
@@ -65,6 +66,7 @@ async def create(pool: Pool, tenant: Tenant, new: NewAlertRule) -> AlertRule:
             raise InvalidError(f"there is no device type {new.device_type!r}") from None
         raise InvalidError(f"there is no sensor {new.sensor_id}") from None
     return AlertRule(
+        organization_id=tenant.organization,
         rule_id=rule_id,
         name=new.name,
         conditions=conditions,
@@ -94,11 +96,12 @@ def _checked(new: NewAlertRule) -> tuple[dict[str, Any], int | None]:
         raise InvalidError(f"sensor_type: {new.sensor_type!r} is not one of {known}") from None
 
 
-async def list_all(pool: Pool, tenant: Tenant) -> list[AlertRule]:
-    """The active rules of an organization, in order of name."""
+async def listed(pool: Pool, tenant: Tenant, page: Page) -> list[AlertRule]:
+    """The active rules that the tenant sees, in order of name; one more than the page."""
     async with transaction(pool, tenant) as conn:
         return [
             AlertRule(
+                organization_id=row["organization_id"],
                 rule_id=row["rule_id"],
                 name=row["name"],
                 conditions=row["conditions"],
@@ -107,7 +110,13 @@ async def list_all(pool: Pool, tenant: Tenant) -> list[AlertRule]:
                 sensor_type=_label(row["sensor_type"]),
                 sensor_id=row["sensor_id"],
             )
-            async for row in _queries.rules(conn, organization_id=tenant.organization)
+            async for row in _queries.rules(
+                conn,
+                descending=page.descending,
+                after_name=page.after_value,
+                after_id=page.after_id,
+                count=page.limit + 1,
+            )
         ]
 
 

@@ -40,7 +40,7 @@ class Context:
     taken before has been answered for · offline_after_us: a device not heard of for longer, in
     virtual time, is offline · encryption: what opens readings of sensitive sensors ·
     credential_overlap_s: how long a device's tokens stay good beside a new one ·
-    import_lines_max: devices in one import.
+    idempotency_kept_s: so long an answer can be had again · import_lines_max: devices an import.
     """
 
     pool: Pool
@@ -51,6 +51,7 @@ class Context:
     encryption: EncryptionKeys | None
     credential_overlap_s: float
     import_lines_max: int
+    idempotency_kept_s: float
 
     def contact(self) -> Contact:
         """What tells the devices that are online now."""
@@ -125,11 +126,31 @@ async def provide_tenant(principal: Principal) -> Tenant:
 
 
 def _check_role(principal: Principal, request: Request) -> None:  # type: ignore[type-arg]
-    usual = Role.VIEWER if request.method in _SAFE else Role.OPERATOR
-    needed: Role = request.route_handler.opt.get("role", usual)
+    needed = role_of(request.route_handler, request.method)
     if principal.role < needed:
         has, must = principal.role.name.lower(), needed.name.lower()
         raise PermissionDeniedException(f"this takes the role {must}; the token has {has}")
+
+
+def role_of(handler: BaseRouteHandler, method: str) -> Role:
+    """The role that a route for members takes."""
+    usual = Role.VIEWER if method in _SAFE else Role.OPERATOR
+    needed: Role = handler.opt.get("role", usual)
+    return needed
+
+
+async def caller(connection: ASGIConnection) -> Tenant:  # type: ignore[type-arg]
+    """Who sends a request, whatever they may do; the operator is of the nil organization.
+
+    Raises NotAuthorizedException.
+    """
+    context: Context = connection.app.state.context
+    token = token_of(connection)
+    if is_operator(context, token):
+        return Tenant(UUID(int=0), organizations.OPERATOR)
+    found = await _principal(context, token)
+    assert found.tenant is not None
+    return Tenant(found.tenant.organization, found.tenant.actor)
 
 
 async def _principal(context: Context, token: str) -> Principal:

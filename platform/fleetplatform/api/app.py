@@ -7,9 +7,10 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from fleetconf import kinds
 from fleetplatform.api.access import Context, provide_principal, provide_tenant
+from fleetplatform.api.document import find_handlers
 from fleetplatform.api.etag import provide_expected, tag
+from fleetplatform.api.idempotency import Idempotency
 from fleetplatform.errors import RequestError
 from fleetplatform.wire.problems import CODES, MEDIA_TYPE, Problem
 
@@ -18,6 +19,7 @@ _CODES = {
     400: ("invalid", 422), 401: ("unauthorized", 401), 403: ("forbidden", 403),
     404: ("not_found", 404), 405: ("method_not_allowed", 405), 413: ("body_too_large", 413),
     415: ("unsupported_media", 415),
+    500: ("internal", 500),
 }  # fmt: skip
 _RETRY_AFTER_S = "1"
 _UNREACHABLE = (
@@ -32,9 +34,8 @@ _UNREACHABLE = (
 
 def make_app(context: Context, body_size_max: int) -> Litestar:
     """The application; `context` is what its routes work with."""
-    resources = kinds.find("fleetplatform.api.resources")
     return Litestar(
-        route_handlers=[h for module in resources.values() for h in module.handlers],
+        route_handlers=find_handlers(),
         dependencies={
             "context": Provide(lambda: context, sync_to_thread=False),
             "principal": Provide(provide_principal),
@@ -48,6 +49,7 @@ def make_app(context: Context, body_size_max: int) -> Litestar:
             RecursionError: _refuse_unreadable,
             Exception: _fail,
         },
+        middleware=[Idempotency],
         after_request=tag,
         state=State({"context": context}),
         request_max_body_size=body_size_max,
@@ -65,7 +67,9 @@ def _reply(problem: Problem, headers: dict[str, str] | None = None) -> Response[
 def _refuse(_: Request, error: RequestError) -> Response[bytes]:  # type: ignore[type-arg]
     """What the rooms below refuse."""
     status = CODES[error.code].status
-    return _reply(Problem(error.code, "The request cannot be done", status, detail=str(error)))
+    problem = Problem(error.code, "The request cannot be done", status, detail=str(error))
+    later = status in (429, 503) or error.code == "idempotency_in_progress"
+    return _reply(problem, {"Retry-After": _RETRY_AFTER_S} if later else None)
 
 
 def _refuse_http(_: Request, error: HTTPException) -> Response[bytes]:  # type: ignore[type-arg]

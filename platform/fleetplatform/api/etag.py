@@ -7,7 +7,7 @@ if the thing still has it, and refused as stale otherwise.
 from typing import Annotated, Any
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from fleetplatform.errors import InvalidError
 from fleetplatform.wire.resources.body import Revised
@@ -15,7 +15,8 @@ from fleetplatform.wire.resources.body import Revised
 
 async def provide_expected(
     if_match: Annotated[
-        str | None, Parameter(header="If-Match", description="ETag of the state that was read")
+        str | None,
+        HeaderParameter(name="If-Match", description="ETag of the state that was read"),
     ] = None,
 ) -> int | None:
     """The revision that a thing must still have; None where the request does not say.

@@ -20,9 +20,14 @@ def page_of(*sorts: str) -> Provide:
         ] = None,
         limit: Annotated[int, Parameter(ge=1, le=LIMIT_MAX, description="items at most")] = LIMIT,
         sort: Annotated[
-            str, Parameter(description=f"{', '.join(sorts)}; with - before it: descending")
+            str, Parameter(description=_told(sorts))
         ] = sorts[0],
     ) -> Page:
         return parse_page(cursor, limit, sort, sorts)
 
     return Provide(provide, sync_to_thread=False)
+
+
+def _told(sorts: tuple[str, ...]) -> str:
+    offered = ", ".join(sorts)
+    return offered if sorts[0].startswith("-") else f"{offered}; with - before it: descending"

@@ -12,6 +12,7 @@ from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import transaction
 from fleetplatform.errors import ConflictError, InvalidError, NotFoundError
 from fleetplatform.wire.device_type import DeviceTypeSpecification, SensorSpecification
+from fleetplatform.wire.paging import Page
 from fleetplatform.wire.resources.device_types import DeviceType
 from fleetplatform.wire.specification import mistakes
 
@@ -71,10 +72,18 @@ def _equal(one: DeviceTypeSpecification, other: DeviceTypeSpecification) -> bool
     return one == other and list(one.sensors) == list(other.sensors)
 
 
-async def listed(pool: Pool) -> list[DeviceType]:
-    """Every device type as it was put last, in order of name."""
+async def listed(pool: Pool, page: Page) -> list[DeviceType]:
+    """Device types as they were put last, in order of name; one more than the page."""
     async with transaction(pool, None) as conn:
-        return [_device_type(row) async for row in _queries.list_device_types(conn)]
+        return [
+            _device_type(row)
+            async for row in _queries.list_device_types(
+                conn,
+                descending=page.descending,
+                after_name=page.after_value,
+                count=page.limit + 1,
+            )
+        ]
 
 
 async def read(pool: Pool, name: str, version: str | None) -> DeviceType:

@@ -21,6 +21,7 @@ class ApiRole:
             offline_after_us=round(registry.offline_after * 1e6),
             credential_overlap_s=registry.credential_overlap,
             import_lines_max=registry.import_lines,
+            idempotency_kept_s=registry.idempotency_kept,
         )
         app = make_app(context, shared.settings.platform.ingest.expanded_size)
         self.routes: dict[str, App] = {"": app}

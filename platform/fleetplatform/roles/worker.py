@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from fleetplatform.registry import reprocessing
+from fleetplatform.registry import idempotency, reprocessing
 from fleetplatform.roles.part import App, Shared
 from fleetplatform.settings import EncryptionKeys
 from fleetplatform.timeseries import partitions, rollups
@@ -31,6 +31,7 @@ class WorkerRole:
             ("partitions", settings.partition_interval, self._make_partitions),
             ("rollups", settings.rollup_interval, self._make_rollups),
             ("reprocessing", settings.reprocess_interval, self._reprocess),
+            ("idempotency keys", settings.idempotency_interval, self._expire_idempotency_keys),
         ]
         keys = self._shared.settings.encryption
         if keys is not None and len(keys.keys) > 1:
@@ -54,6 +55,9 @@ class WorkerRole:
         settings, pool = self._shared.settings.platform.worker, self._shared.pools[ROLE]
         while await reprocessing.advance(pool, settings.reprocess_rows, settings.reprocess_settle):
             pass
+    async def _expire_idempotency_keys(self) -> None:
+        kept_s = self._shared.settings.platform.registry.idempotency_kept
+        await idempotency.expire(self._shared.pools[ROLE], kept_s)
 
     def is_ready(self) -> bool:
         """Whether the jobs run."""

@@ -17,6 +17,8 @@ from fleetplatform.errors import InvalidError
 
 LIMIT = 100
 LIMIT_MAX = 1_000
+INSTANT_MAX = 253_370_764_800_000_000
+"""Year 9999, in µs since 1970."""
 
 _T = TypeVar("_T")
 
@@ -45,10 +47,11 @@ class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 def parse_page(cursor: str | None, limit: int, sort: str, sorts: Sequence[str]) -> Page:
     """The page that a request asks for; `sort` is one of `sorts`, with - before it for descending.
 
-    Raises InvalidError (invalid_sort, invalid_cursor).
+    A sort that is offered with - is offered descending only. Raises InvalidError (invalid_sort,
+    invalid_cursor).
     """
     key = sort.removeprefix("-")
-    if key not in sorts:
+    if sort not in sorts and key not in sorts:
         known = ", ".join(sorts)
         raise InvalidError(f"sort: {sort!r} is not one of {known}", code="invalid_sort")
     page = Page(limit, key, sort.startswith("-"))
@@ -58,6 +61,19 @@ def parse_page(cursor: str | None, limit: int, sort: str, sorts: Sequence[str]) 
     if found is None or found.sort != sort:
         raise InvalidError("cursor: give the next_cursor of this list", code="invalid_cursor")
     return Page(limit, key, page.descending, found.value, found.id)
+
+
+def instant_of(page: Page) -> int | None:
+    """Where a list that is sorted by a time goes on, in µs; None at its start.
+
+    Raises InvalidError (invalid_cursor).
+    """
+    if page.after_value is None:
+        return None
+    text = page.after_value
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) > INSTANT_MAX:
+        raise InvalidError("cursor: give the next_cursor of this list", code="invalid_cursor")
+    return int(text)
 
 
 def cut(

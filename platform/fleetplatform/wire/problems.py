@@ -54,6 +54,12 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "group_is_dynamic": Code(409, "The group's rule says its members; nobody else can."),
         "group_is_static": Code(422, "The group has members that are named, and no rule."),
         "group_name_taken": Code(409, "The organization has a device group of this name."),
+        "idempotency_in_progress": Code(
+            409, "The first request with this Idempotency-Key is not answered yet; send it again."
+        ),
+        "idempotency_key_reused": Code(
+            422, "The Idempotency-Key was used for another request, or with another token."
+        ),
         "illegal_move": Code(409, "A state has no such next state."),
         "import_header": Code(
             422, "The first line of a CSV file does not name the columns it must."
@@ -68,6 +74,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "invalid_cursor": Code(422, "The cursor is not one that this list gave."),
         "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
         "invalid_firmware_version": Code(422, "No firmware can be called so."),
+        "invalid_idempotency_key": Code(
+            422, "The Idempotency-Key is empty, too long, or not printable ASCII."
+        ),
         "invalid_interval": Code(422, "It ends before it begins, or lies outside all time."),
         "invalid_rule": Code(422, "No group can have this rule; the detail says where."),
         "invalid_serial": Code(422, "No serial number can be so."),

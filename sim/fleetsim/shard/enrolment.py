@@ -1,4 +1,8 @@
-"""A shard registers its own devices and gateways with the backend, by bulk requests."""
+"""A shard registers its own devices and gateways with the backend, by bulk requests.
+
+Each request has an idempotency key, so one whose answer was lost is sent again: the backend then
+answers as it did, and the tokens are not lost.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +33,11 @@ from fleetsim.transport.retry import Backoff, RetrySettings
 GATEWAY_TYPE = "gateway"
 _DEVICES_PER_REQUEST = 2_000
 _TIMEOUT_S = 120.0
-_ATTEMPTS_MAX = 10
+_ATTEMPTS_MAX = 20
 _RETRY = RetrySettings(initial=0.2, max=5.0, jitter=0.5)
 _CREATED = (200, 201)
 _BUSY = (429, 503)
+_IN_PROGRESS = (409, "idempotency_in_progress")
 
 
 async def enrol(
@@ -53,7 +58,9 @@ async def enrol(
     try:
         for organization in np.unique(population.organization).tolist():
             token = plan.organizations[organization].token
-            registrar = _Registrar(client, token, Backoff(_RETRY, seed=plan.seed, shard=shard))
+            name = f"{plan.run_id}-organization-{organization}-shard-{shard}"
+            backoff = Backoff(_RETRY, seed=plan.seed, shard=shard)
+            registrar = _Registrar(client, token, name, backoff)
             for part in _parts(senders.organization == organization) if gateways else ():
                 speakers += await registrar.post([_gateway(plan, gateways[i]) for i in part])
             behind = [gateways[i] for i in senders.of_device.tolist()] if gateways else None
@@ -79,23 +86,41 @@ def invented(population: Population, senders: Senders) -> Identities:
 
 
 class _Registrar:
-    """Posts devices of one organization; waits and repeats while the backend is busy."""
+    """Posts devices of one organization; repeats while busy, and where an answer was lost."""
 
-    def __init__(self, client: HttpClient, token: str, backoff: Backoff) -> None:
+    def __init__(self, client: HttpClient, token: str, name: str, backoff: Backoff) -> None:
         self._client = client
-        self._head = head(client, "/v1/devices/bulk", token, JSON_MEDIA_TYPE)
+        self._token = token
+        self._name = name
         self._backoff = backoff
+        self._parts = 0
+        self._met = False
+
+    def _next_head(self) -> bytes:
+        """The head of the next part's request, with its idempotency key."""
+        extra = f"Idempotency-Key: {self._name}-part-{self._parts}\r\n"
+        self._parts += 1
+        return head(self._client, "/v1/devices/bulk", self._token, JSON_MEDIA_TYPE, extra)
 
     async def post(self, devices: Sequence[NewDevice]) -> tuple[EnrolledDevice, ...]:
         body = msgspec.json.encode(NewDevices(devices=tuple(devices)))
+        message = request(self._next_head(), body)
         for attempt in count():
-            reply = await self._client.exchange(0, request(self._head, body))
+            self._met = await self._client.connect(0) or self._met
+            reply = await self._client.exchange(0, message)
             if reply.status in _CREATED:
                 return _decode(reply, len(devices))
-            if reply.status not in _BUSY or attempt == _ATTEMPTS_MAX:
+            if not self._may_repeat(reply) or attempt == _ATTEMPTS_MAX:
                 break
             await asyncio.sleep(self._backoff.pause_s(attempt, reply.retry_after_s))
         raise EnrolError(f"the backend did not register the fleet's devices: {_reason(reply)}")
+
+
+    def _may_repeat(self, reply: Reply) -> bool:
+        """Whether the same request may be answered otherwise; not where nobody was ever there."""
+        if reply.status == NO_ANSWER:
+            return self._met
+        return reply.status in _BUSY or (reply.status, _code(reply)) == _IN_PROGRESS
 
 
 def _gateway_serials(plan: FleetPlan, shard: int, senders: Senders) -> list[str]:
@@ -131,11 +156,22 @@ def _reason(reply: Reply) -> str:
     """One sentence on what came back."""
     if reply.status == NO_ANSWER:
         return reply.body.decode(errors="replace")
-    try:
-        problem = msgspec.json.decode(reply.body, type=Problem)
-    except msgspec.MsgspecError:
+    problem = _problem(reply)
+    if problem is None:
         return f"status {reply.status}"
     return f"{problem.detail or problem.title} (status {reply.status}, {problem.code})"
+
+
+def _code(reply: Reply) -> str:
+    problem = _problem(reply)
+    return "" if problem is None else problem.code
+
+
+def _problem(reply: Reply) -> Problem | None:
+    try:
+        return msgspec.json.decode(reply.body, type=Problem)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _identities(

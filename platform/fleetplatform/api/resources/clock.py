@@ -5,13 +5,11 @@ import math
 from litestar import get, put
 
 from fleetplatform.api.access import Context, operator_only, operator_or_member
+from fleetplatform.api.parameters import LATEST_US
 from fleetplatform.database import clock
 from fleetplatform.errors import ConflictError, DatabaseError, InvalidError
 from fleetplatform.wire.clock import ClockLaw
 from fleetplatform.wire.resources.clock import Clock
-
-LATEST_US = 221_845_392_000_000_000
-"""Year 9000: later times cannot be written by everything that has to write them."""
 
 
 @get("/v1/clock", guards=[operator_or_member])

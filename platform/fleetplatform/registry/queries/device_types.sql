@@ -11,8 +11,8 @@ with device_type as (
 insert into iot.device_type_versions (device_type_id, version, specification)
 select device_type_id, :version, :specification from device_type;
 
--- name: list_device_types()
--- Every device type as it was put last, with its versions in the order in which they were put.
+-- name: list_device_types(descending, after_name, count)
+-- Device types as they were put last, with their versions in the order in which they were put.
 select t.device_type_id, v.specification, (
     select array_agg(o.version order by o.created_at)
     from iot.device_type_versions as o
@@ -20,7 +20,15 @@ select t.device_type_id, v.specification, (
 ) as versions
 from iot.device_types as t
 join iot.device_type_versions as v using (device_type_id, version)
-order by t.name;
+where :after_name::text is null
+   or case when :descending::boolean
+       then t.name < :after_name::text
+       else t.name > :after_name::text
+   end
+order by
+    case when not :descending::boolean then t.name end,
+    case when :descending::boolean then t.name end desc
+limit :count;
 
 -- name: read_device_type(name, version)^
 -- One version of a device type; null: the one that was put last.

@@ -20,6 +20,7 @@ class NewAlertRule(Body, frozen=True, kw_only=True):
 class AlertRule(Reply, frozen=True, kw_only=True):
     """A stored alert rule."""
 
+    organization_id: UUID
     rule_id: UUID
     name: str
     conditions: dict[str, Any]
@@ -33,11 +34,13 @@ class AlertRules(Reply, frozen=True, kw_only=True):
     """GET /v1/alert-rules, in order of name."""
 
     alert_rules: tuple[AlertRule, ...]
+    next_cursor: str | None = None
 
 
 class Alert(Reply, frozen=True, kw_only=True):
     """One alert of GET /v1/alerts."""
 
+    organization_id: UUID
     alert_id: UUID
     rule_id: UUID
     sensor_id: UUID
@@ -53,3 +56,4 @@ class Alerts(Reply, frozen=True, kw_only=True):
     """GET /v1/alerts, newest first."""
 
     alerts: tuple[Alert, ...]
+    next_cursor: str | None = None

@@ -18,3 +18,4 @@ class DeviceTypes(Reply, frozen=True, kw_only=True):
     """GET /v1/device-types: each as it was put last, in order of name."""
 
     device_types: tuple[DeviceType, ...]
+    next_cursor: str | None = None

@@ -285,8 +285,9 @@ async def test_ingest_may_do_what_it_must_and_no_more(
 MAY_DELETE = {
     "iot_api device_group_members", "iot_api device_group_shares", "iot_api device_groups",
     "iot_api user_group_members", "iot_api user_groups", "iot_worker rollup_hours",
+    "iot_worker idempotency_keys",
 }  # fmt: skip
-"""Ties and groups may go; what happened, and who exists, stays."""
+"""Ties, groups and answers kept for a while may go; what happened, and who exists, stays."""
 
 
 async def test_ingest_may_call_what_it_must_and_no_more(owner: asyncpg.Connection) -> None:
@@ -386,6 +387,40 @@ async def test_tables_of_devices_are_limited_to_shared_groups(owner: asyncpg.Con
     assert {row["tablename"] for row in rows} == LIMITED
     shapes = {(row["permissive"], tuple(row["roles"]), row["cmd"]) for row in rows}
     assert shapes == {("RESTRICTIVE", ("iot_api",), "ALL")}
+
+
+NOT_AUDITED = {
+    "alert_events": "is itself a record of what happened",
+    "alerts": "raised and cleared by readings; each step is an alert event",
+    "audit_log": "is the audit",
+    "idempotency_keys": "requests and their answers, kept for a day",
+    "sensor_data": "readings",
+    "sensor_hourly_sums": "follow from readings",
+}
+"""Tenant tables that no person changes, and why that needs no entry in the audit log."""
+
+
+async def test_what_people_change_is_audited(owner: asyncpg.Connection) -> None:
+    """A new tenant table: `select iot_private.audit('iot.x', 'kind', 'x_id')` in its migration."""
+    rows = await owner.fetch(
+        """
+        select c.relname as name, array(
+            select t.tgname::text from pg_trigger as t
+            where t.tgrelid = c.oid and t.tgfoid = 'iot_private.record_changes'::regproc
+            order by t.tgname
+        ) as triggers
+        from pg_class as c
+        where c.relnamespace = 'iot'::regnamespace and c.relkind in ('r', 'p')
+          and not c.relispartition
+        """
+    )
+    tables = {row["name"]: row["triggers"] for row in rows if row["name"] not in NOT_TENANT_TABLES}
+    silent = {name for name, triggers in tables.items() if not triggers}
+    assert silent == NOT_AUDITED.keys()
+    complete = ["record_delete", "record_insert", "record_update"]
+    assert [name for name in tables.keys() - silent if tables[name] != complete] == []
+    told = await owner.fetch("select table_name from iot_private.audited_tables")
+    assert {row["table_name"] for row in told} == {f"iot.{name}" for name in tables.keys() - silent}
 
 
 @pytest.mark.parametrize(

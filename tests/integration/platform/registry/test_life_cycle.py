@@ -16,6 +16,8 @@ from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import IllegalMoveError, NotFoundError, RequestError
 from fleetplatform.registry import audit, device_types, devices, life_cycle, organizations
 from fleetplatform.registry.devices import Contact
+from fleetplatform.wire.paging import Page
+from fleetplatform.wire.resources.audit import AuditEntry
 from fleetplatform.wire.resources.devices import DeviceStatus, NewStatus
 from fleetplatform.wire.resources.organizations import NewOrganization, Organization
 
@@ -38,6 +40,7 @@ LEGAL = {
 }
 ILLEGAL = sorted(set(product(STATES, STATES)) - LEGAL)
 NOW = Contact(now_us=0, offline_after_us=0)
+MOVES = "select count(*) from iot.audit_log where action = 'status'"
 MOVE = "update iot.devices set device_status = $2 where device_id = $1"
 
 
@@ -55,8 +58,13 @@ class Fleet:
 
     async def audit(self, device: uuid.UUID) -> list[tuple[str, str]]:
         """Moves as recorded, oldest first."""
-        found = await audit.of(self.pool, self.tenant, device, 1000)
+        found = await self.entries(device)
         return [(one.from_state, one.to_state) for one in reversed(found)]
+
+    async def entries(self, device: uuid.UUID) -> list[AuditEntry]:
+        """Moves as recorded, newest first."""
+        wanted = audit.Wanted(subject=device, action="status")
+        return await audit.entries(self.pool, self.tenant, wanted, Page(1000, "recorded", True))
 
     async def add(self) -> uuid.UUID:
         """A device in provisioning."""
@@ -105,7 +113,7 @@ async def test_every_legal_move_is_made_and_recorded(fleet: Fleet, owner: asyncp
         assert await fleet.move(device, after) == after
         assert await fleet.status(device) == after
         assert await fleet.audit(device) == [*pairwise(WAY_TO[before]), (before, after)]
-    (last, *_) = await audit.of(fleet.pool, fleet.tenant, device, 1)
+    (last, *_) = await fleet.entries(device)
     assert (last.actor, last.reason, last.action) == ("api_key:test", "a test", "status")
     assert (last.subject_kind, last.subject_id) == ("device", device)
     assert abs(last.occurred_at_us - last.recorded_at_us) < 60_000_000
@@ -115,7 +123,7 @@ async def test_no_illegal_move_by_sql_whoever_tries(
     fleet: Fleet, by_state: dict[str, uuid.UUID], prepared, owner: asyncpg.Connection
 ):
     """Services without the right to move devices are refused as such, all others by the trigger."""
-    rows = await owner.fetchval("select count(*) from iot.audit_log")
+    rows = await owner.fetchval(MOVES)
     migrator = await asyncpg.connect(prepared.owner_url)
     await migrator.execute("set session authorization iot_migrator; set role iot_owner")
     refusals: Counter[str] = Counter()
@@ -138,7 +146,7 @@ async def test_no_illegal_move_by_sql_whoever_tries(
     assert {state: await fleet.status(one) for state, one in by_state.items()} == {
         state: state for state in STATES
     }
-    assert await owner.fetchval("select count(*) from iot.audit_log") == rows
+    assert await owner.fetchval(MOVES) == rows
 
 
 async def test_an_upsert_is_no_way_around(fleet: Fleet, by_state: dict[str, uuid.UUID]):
@@ -170,7 +178,7 @@ async def test_a_life_begins_at_its_beginning(fleet: Fleet):
 async def test_a_move_past_the_api_is_recorded_too(fleet: Fleet, owner: asyncpg.Connection):
     device = await fleet.add()
     await owner.execute(MOVE, device, "active")
-    (entry,) = await audit.of(fleet.pool, fleet.tenant, device, 9)
+    (entry,) = await fleet.entries(device)
     assert entry.actor == f"database:{await owner.fetchval('select session_user')}"
     assert entry.reason is None
 
@@ -181,7 +189,7 @@ async def test_a_move_that_is_not_committed_leaves_no_entry(fleet: Fleet):
         undone = conn.transaction()
         await undone.start()
         await conn.execute(MOVE, device, "active")
-        assert await conn.fetchval("select count(*) from iot.audit_log") == 1
+        assert await conn.fetchval(MOVES) == 1
         await undone.rollback()
     assert (await fleet.status(device), await fleet.audit(device)) == ("provisioning", [])
 

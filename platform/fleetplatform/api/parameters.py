@@ -1,0 +1,17 @@
+"""Query parameters that several routes take."""
+
+from typing import Annotated, TypeAlias
+
+from litestar.params import Parameter
+
+TEXT_MAX = 300
+LATEST_US = 221_845_392_000_000_000
+"""Year 9000: later times cannot be written by everything that has to write them."""
+
+Text: TypeAlias = Annotated[str | None, Parameter(max_length=TEXT_MAX)]
+"""Something that is looked for as it is written; none: any."""
+
+Instant: TypeAlias = Annotated[
+    int | None, Parameter(ge=0, le=LATEST_US, description="µs since 1970 (virtual time)")
+]
+"""A bound of a time; none: no bound."""
