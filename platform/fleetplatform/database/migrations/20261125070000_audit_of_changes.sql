@@ -79,20 +79,6 @@ comment on column iot.audit_log.to_state is
     'What stands there since; null where nothing does, or where it is not for this log.';
 comment on column iot.audit_log.changed is 'Names of the columns that were changed.';
 
--- A person who is limited to groups of devices reads of those devices only.
-create policy shared_groups on iot.audit_log as restrictive to iot_api
-using (
-    (select nullif(current_setting('app.device_groups', true), '')) is null
-    or subject_id in (
-        select m.device_id
-        from iot.device_group_members as m
-        where m.group_id = any ((
-            select string_to_array(current_setting('app.device_groups', true), ',')
-        )::uuid[])
-    )
-)
-with check (true);
-
 drop trigger if exists record_device_move on iot.devices;
 drop function if exists iot_private.record_device_move();
 

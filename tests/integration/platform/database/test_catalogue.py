@@ -393,8 +393,16 @@ NOT_AUDITED = {
     "alert_events": "is itself a record of what happened",
     "alerts": "raised and cleared by readings; each step is an alert event",
     "audit_log": "is the audit",
+    "device_locations": "is itself a history, with who told it",
+    "device_places": "follow from the history of locations",
+    "geofence_events": "is itself a record of what happened",
+    "geofence_presences": "follow from the history of locations",
     "idempotency_keys": "requests and their answers, kept for a day",
+    "organization_rates": "counted by ingest",
+    "reprocessing_jobs": "carry who asked for them; their progress is the worker's",
+    "rollup_hours": "follow from readings",
     "sensor_data": "readings",
+    "sensor_hourly_aggregates": "follow from readings",
     "sensor_hourly_sums": "follow from readings",
 }
 """Tenant tables that no person changes, and why that needs no entry in the audit log."""
