@@ -28,12 +28,14 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "invalid": Code(422, "The body or a parameter says something impossible."),
         "invalid_cursor": Code(422, "The cursor is not one that this list gave."),
         "invalid_etag": Code(422, "If-Match holds no ETag that a reply carried."),
+        "invalid_span": Code(422, "A span of time is empty, reversed or too long."),
         "invalid_sort": Code(422, "The list cannot be sorted so."),
         "last_admin_key": Code(
             409, "Without this key nobody could govern the organization; make another first."
         ),
         "method_not_allowed": Code(405, "The route exists, but not with this method."),
         "name_taken": Code(409, "Another of the organization has this name."),
+        "no_readings": Code(404, "The sensor is there, but has sent nothing yet."),
         "not_found": Code(404, "It is not there, or belongs to somebody else."),
         "only_viewers_limited": Code(
             422, "Who may change things is not limited to groups of devices: only a viewer is."
@@ -48,6 +50,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "refused": Code(400, "The request is refused; the detail says why."),
         "role_too_high": Code(403, "Nobody gives a role above their own, nor above the user's."),
         "stale": Code(412, "It was changed since it was read: read it again."),
+        "too_many_buckets": Code(422, "The span makes too many buckets; make them wider."),
+        "too_many_readings": Code(422, "The span holds too many readings; ask for a shorter one."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
         "unreadable_body": Code(422, "The body cannot be read at all."),
         "unsupported_media": Code(415, "This media type or encoding is not taken."),

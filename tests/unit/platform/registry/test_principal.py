@@ -12,7 +12,7 @@ from fleetplatform.registry.organizations import Principal, Role, check_may_give
 SOMEBODY = UUID(int=1)
 
 
-@pytest.mark.parametrize(("own", "given"), product(Role, Role))
+@pytest.mark.parametrize(("own", "given"), list(product(Role, Role)))
 def test_nobody_gives_a_role_above_their_own(own: Role, given: Role) -> None:
     principal = Principal(Tenant(SOMEBODY), own)
     if given <= own:
