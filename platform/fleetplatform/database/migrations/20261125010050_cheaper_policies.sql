@@ -41,9 +41,6 @@ begin
         execute format('drop policy every_tenant on %s', protected);
         perform iot_private.protect(protected);
     end loop;
-    for protected in select polrelid::regclass from pg_policy where polname = 'shared_groups' loop
-        execute format('drop policy shared_groups on %s', protected);
-    end loop;
 end
 $$;
 

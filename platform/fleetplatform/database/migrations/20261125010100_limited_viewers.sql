@@ -61,10 +61,17 @@ comment on function iot_private.limit_to_seen(regclass, name, regclass) is
     'Row level security of a table that speaks of rows of another: people who are limited to groups'
     ' of devices see what speaks of nothing that they do not see.';
 
-select iot_private.limit_to_shared_groups(name)
-from unnest(array[
-    'iot.devices', 'iot.sensors', 'iot.alerts', 'iot.device_credentials'
-]::regclass[]) as name;
+do $$
+declare
+    limited regclass;
+begin
+    for limited in select polrelid::regclass from pg_policy where polname = 'shared_groups' loop
+        execute format('drop policy shared_groups on %s', limited);
+        perform iot_private.limit_to_shared_groups(limited);
+    end loop;
+end
+$$;
+select iot_private.limit_to_shared_groups('iot.device_credentials');
 select iot_private.limit_to_shared_groups('iot.audit_log', 'subject_id');
 select iot_private.limit_to_seen('iot.sensor_calibrations', 'sensor_id', 'iot.sensors');
 select iot_private.limit_to_seen('iot.alert_rules', 'sensor_id', 'iot.sensors');

@@ -83,6 +83,9 @@ async def test_a_limited_viewer_sees_what_is_shared_over_http(fleet, limited, pl
     for serial, status in (("a", 200), ("b", 404)):
         device_id = tenant.devices[serial].device_id
         assert (await viewer("GET", f"/devices/{device_id}")).status == status
+        last = f"/sensors/{tenant.sensor(serial)}/last"
+        found = [(await ask("GET", last)).status for ask in (viewer, admin)]
+        assert found == [status, 200]
         move = {"status": "maintenance", "reason": "for the log"}
         assert (await admin("POST", f"/devices/{device_id}/status", move)).status == 200
         log = await viewer("GET", f"/audit?subject={device_id}")
