@@ -1,6 +1,7 @@
 """How readings are kept: the table sensor_data, its partitions and its layouts.
 
-Entry: `write(conn, rows)` in the batch's transaction, after `partitions.Partitions.ensure`.
+Entry: `write(conn, rows)` in the batch's transaction, after `partitions.Partitions.ensure`;
+`recalibration.recalibrate` changes what is stored.
 Called by `ingest` and by the worker; calls `database`.
 """
 

@@ -352,7 +352,7 @@ async def worker(service: Any, **changes: Any) -> Any:
     """Another process beside a service, with the role worker."""
     platform = service.settings.platform
     jobs = msgspec.structs.replace(
-        platform.worker, reprocess_interval=0.05, reprocess_settle=2.0, **changes
+        platform.worker, reprocess_interval=0.05, reprocess_settle=1.0, **changes
     )
     settings = msgspec.structs.replace(
         service.settings, port=0, platform=msgspec.structs.replace(platform, worker=jobs)
