@@ -1,4 +1,4 @@
-"""The driver's door to the database: everything a run needs there, made or found."""
+"""The driver's door to the database: everything a run needs there, made or found, and looked at."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -18,14 +18,19 @@ from fleetplatform.database.address import (
     with_login,
     with_option,
 )
-from fleetplatform.database.migrate import migrate
+from fleetplatform.database.migrate import applied_migrations, migrate, migration_names
 from fleetplatform.database.queries import load
 from fleetplatform.database.roles import LOGINS, MIGRATOR, OWNER, SERVICES, ensure_roles
 from fleetplatform.errors import DatabaseError, SettingsError
 from fleetplatform.settings import PlatformSettings
+from fleetplatform.timeseries import inventory
+from fleetplatform.timeseries.inventory import PartitionInfo
 from fleetplatform.timeseries.layouts import make_storage
 
-__all__ = ["DatabaseError", "PreparedDatabase", "SettingsError", "prepare_database"]
+__all__ = [
+    "DatabaseError", "DatabaseState", "PartitionInfo", "PreparedDatabase", "SettingsError",
+    "own_database", "prepare_database", "read_state",
+]  # fmt: skip
 
 OLDEST_VERSION = 18
 MAINTENANCE_DATABASE = "postgres"
@@ -83,6 +88,70 @@ async def prepare_database(url: str, settings: PlatformSettings) -> PreparedData
         full_page_writes=server["full_page_writes"],
         synchronous_commit=server["synchronous_commit"],
     )
+
+
+@dataclass(frozen=True)
+class DatabaseState:
+    """What a prepared database is and holds.
+
+    pending: migrations that this version has and the database does not · layout, indexes: how
+    sensor_data is stored · partitions: what it is made of.
+    """
+
+    postgres: str
+    fsync: bool
+    database: str
+    applied: int
+    pending: tuple[str, ...]
+    layout: str
+    indexes: tuple[str, ...]
+    partitions: tuple[PartitionInfo, ...]
+
+
+async def read_state(url: str) -> DatabaseState:
+    """Look at a prepared database without changing it; raises DatabaseError."""
+    url = own_database(url)
+    async with _connected(url) as conn:
+        with _asked(url):
+            server = await _queries.server(conn)
+            applied = await applied_migrations(conn)
+            layout = await inventory.layout(conn)
+            parts = await inventory.partitions(conn)
+    return DatabaseState(
+        postgres=server["version"].split()[0],
+        fsync=server["fsync"],
+        database=database_of(url),
+        applied=len(applied),
+        pending=tuple(name for name in migration_names() if name.partition("_")[0] not in applied),
+        layout=layout["kind"],
+        indexes=tuple(layout["indexes"]),
+        partitions=tuple(parts),
+    )
+
+
+def own_database(url: str) -> str:
+    """The URL of the platform's database where `url` names a server; a named database stays."""
+    named = database_of(url)
+    return with_database(url, DATABASE) if named == MAINTENANCE_DATABASE else url
+
+
+@contextmanager
+def _asked(url: str) -> Iterator[None]:
+    """Around a look: a database that was never prepared is one sentence."""
+    try:
+        yield
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+        raise DatabaseError(
+            f"the database {database_of(url)} at {server_of(url)} was not prepared by fleetstorm:"
+            " `fleetstorm db migrate URL` prepares it"
+        ) from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DatabaseError(
+            f"the user of {server_of(url)} may not look into the database ({say(error)}): give an"
+            " administrator's URL"
+        ) from error
+    except asyncpg.PostgresError as error:
+        raise DatabaseError(f"PostgreSQL at {server_of(url)}: {say(error)}") from error
 
 
 @asynccontextmanager

@@ -56,6 +56,7 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     """How often the worker's jobs run."""
 
     partition_interval: Duration
+    rollup_interval: Duration
 
 
 class EngineSettings(Settings, frozen=True, kw_only=True):

@@ -29,6 +29,16 @@ async def migrate(conn: asyncpg.Connection, url: str) -> None:
     await _apply_functions(conn)
 
 
+def migration_names() -> list[str]:
+    """The migrations that this version brings, oldest first."""
+    return sorted(path.stem for path in MIGRATIONS.glob("*.sql"))
+
+
+async def applied_migrations(conn: asyncpg.Connection) -> set[str]:
+    """The time stamps of the migrations that a database has."""
+    return {row["version"] async for row in _queries.applied_migrations(conn)}
+
+
 async def _run_migrations(url: str) -> None:
     process = await asyncio.create_subprocess_exec(
         _dbmate(),
@@ -81,4 +91,5 @@ async def _apply_functions(conn: asyncpg.Connection) -> None:
 
 
 def _function_files() -> list[Path]:
-    return sorted(PACKAGE.rglob("functions.sql"))
+    """`functions.sql` of each room or, where it has many, the files of its folder `functions`."""
+    return sorted([*PACKAGE.rglob("functions.sql"), *PACKAGE.rglob("functions/*.sql")])

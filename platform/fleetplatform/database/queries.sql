@@ -75,3 +75,7 @@ select path, sha256 from iot_private.function_files;
 insert into iot_private.function_files (path, sha256)
 values (:path, :sha256)
 on conflict (path) do update set sha256 = excluded.sha256, applied_at = clock_timestamp();
+
+-- name: applied_migrations()
+-- The migrations that were applied, by their time stamps.
+select version from iot_private.schema_migrations;

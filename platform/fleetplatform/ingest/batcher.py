@@ -17,6 +17,7 @@ from fleetplatform.ingest.admission import Window, judge
 from fleetplatform.ingest.checkpoint import REWIND_US
 from fleetplatform.ingest.contact import LastContact
 from fleetplatform.ingest.engines import Engine, make_engine
+from fleetplatform.ingest.lane import Lane
 from fleetplatform.ingest.submission import Arrivals, Submission, gather
 from fleetplatform.registry.directory import Directory
 from fleetplatform.settings import PlatformSettings
@@ -69,12 +70,15 @@ class Batcher:
         settings: PlatformSettings,
         clock: Callable[[], int],
         metrics: Metrics,
+        lane: Lane,
     ) -> None:
         self._directory = directory
         self._pool = pool
         self._limits = settings.ingest
         self._clock = clock
         self._metrics = metrics
+        self._lane = lane
+        self._built_at = 0
         self._engine: Engine = make_engine(settings, directory)
         self._waiting: deque[_Waiting] = deque()
         self._rows = 0
@@ -94,6 +98,7 @@ class Batcher:
 
     async def start(self) -> None:
         """Build the engine's state from the database and begin to take readings."""
+        self._built_at = self._lane.taken
         await self._engine.load(self._pool, self._clock())
         self._task = asyncio.create_task(self._run(), name="batcher")
 
@@ -101,6 +106,8 @@ class Batcher:
         """Raise what `submit` would raise for any request, before work is spent on it."""
         if self._closing or self._task is None:
             raise Unavailable(_CLOSING if self._closing else "the platform is starting")
+        if not self._lane.held:
+            raise Unavailable("the platform has lost its database; send again later")
         waits_too_many = len(self._waiting) >= self._limits.queue_requests
         if waits_too_many or self._rows >= self._limits.queue_rows:
             raise Overloaded("the queue of readings is full; send again later")
@@ -199,9 +206,10 @@ class Batcher:
     async def _advance_clock(self) -> None:
         """The batch's time: never one twice, for checkpoints order rows by it."""
         now_us = self._clock()
-        if now_us < self._received_us - REWIND_US:
+        taken = self._lane.taken
+        if now_us < self._received_us - REWIND_US or taken != self._built_at:
             await self._engine.load(self._pool, now_us)
-            self._received_us = now_us
+            self._received_us, self._built_at = now_us, taken
         self._received_us = max(now_us, self._received_us + 1)
 
     async def _store_accepted(

@@ -39,6 +39,10 @@ from iot.sums_since(:received_after, :measured_after);
 -- The newest measurement of each sensor.
 select sensor_id, last_measured from iot.last_measured(:measured_after);
 
+-- name: take_lane(lane)$
+-- The right to store for a lane until the session ends, if nobody has it.
+select pg_try_advisory_lock(hashtext('iot.lane owner'), :lane);
+
 -- name: hold_lane(lane)!
 -- Until the transaction ends nobody else stores for the lane, not even one that was given up.
 select pg_advisory_xact_lock(hashtext('iot.lane'), :lane);

@@ -10,6 +10,7 @@ import structlog
 from fleetplatform.device_api.http import DeviceApi
 from fleetplatform.device_api.login import Login
 from fleetplatform.ingest.batcher import Batcher
+from fleetplatform.ingest.lane import Lane
 from fleetplatform.registry import devices
 from fleetplatform.registry.directory import Directory
 from fleetplatform.registry.freshness import Freshness
@@ -36,8 +37,14 @@ class IngestRole:
         self._directory = Directory()
         url = settings.database_urls[DATABASE_ROLES[ROLE]]
         self._freshness = Freshness(self._directory, self._pool, url)
+        self._lane = Lane(url)
         self._batcher = Batcher(
-            self._directory, self._pool, settings.platform, shared.clock.now_us, shared.metrics
+            self._directory,
+            self._pool,
+            settings.platform,
+            shared.clock.now_us,
+            shared.metrics,
+            self._lane,
         )
         login = Login(self._directory, self._freshness)
         api = DeviceApi(self._directory, login, self._batcher, settings.platform.ingest)
@@ -46,14 +53,15 @@ class IngestRole:
         shared.settle.append(self._batcher.settle)
 
     async def start(self) -> None:
-        """Load the directory and the engine's state, and take readings."""
+        """Take the lane, load the directory and the engine's state, and take readings."""
+        await self._lane.take()
         await self._freshness.start()
         await self._batcher.start()
         self._contact = asyncio.create_task(self._record_contact(), name="contact")
 
     def is_ready(self) -> bool:
         """Whether readings are taken."""
-        return self._freshness.loaded and self._batcher.started
+        return self._freshness.loaded and self._batcher.started and self._lane.held
 
     async def drain(self) -> None:
         """Commit or refuse every reading in flight."""
@@ -66,6 +74,7 @@ class IngestRole:
             await asyncio.gather(self._contact, return_exceptions=True)
             await self._write_contact()
         await self._freshness.close()
+        await self._lane.close()
 
     async def _record_contact(self) -> None:
         written_s = time.monotonic()

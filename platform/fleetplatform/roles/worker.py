@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from fleetplatform.roles.part import App, Shared
-from fleetplatform.timeseries import partitions
+from fleetplatform.timeseries import partitions, rollups
 
 ROLE = "worker"
 
@@ -23,9 +23,10 @@ class WorkerRole:
 
     async def start(self) -> None:
         """Begin all jobs."""
-        interval_s = self._shared.settings.platform.worker.partition_interval
+        settings = self._shared.settings.platform.worker
         jobs: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
-            ("partitions", interval_s, self._make_partitions),
+            ("partitions", settings.partition_interval, self._make_partitions),
+            ("rollups", settings.rollup_interval, self._make_rollups),
         ]
         self._tasks = [
             asyncio.create_task(_repeat(name, interval, job), name=name)
@@ -38,6 +39,9 @@ class WorkerRole:
             self._shared.clock.now_us(),
             self._shared.settings.platform.layout,
         )
+
+    async def _make_rollups(self) -> None:
+        await rollups.refresh(self._shared.pools[ROLE], self._shared.clock.now_us())
 
     def is_ready(self) -> bool:
         """Whether the jobs run."""

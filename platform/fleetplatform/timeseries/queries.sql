@@ -35,3 +35,26 @@ select iot_private.make_storage(
     :kind::text, :range_unit::text, :split_by_type::boolean, :of_document::boolean,
     :indexes::text[]
 );
+
+-- name: partitions()
+-- The parts of sensor_data that hold rows, in order of name: their spans, sizes and state.
+select
+    c.relname as name,
+    pg_get_expr(c.relpartbound, c.oid) as bounds,
+    greatest(c.reltuples, 0)::bigint as planned_rows,
+    coalesce(s.n_live_tup, 0) as live_rows,
+    coalesce(s.n_dead_tup, 0) as dead_rows,
+    pg_table_size(c.oid) as table_bytes,
+    pg_indexes_size(c.oid) as index_bytes,
+    iot.now() - substring(
+        coalesce(
+            substring(pg_get_expr(c.relpartbound, c.oid) from 'TO \(.*$'),
+            substring(pg_get_expr(p.relpartbound, p.oid) from 'TO \(.*$')
+        ) from '''([^'']+)'''
+    )::timestamptz as age
+from pg_partition_tree('iot.sensor_data') as t
+join pg_class as c on c.oid = t.relid
+left join pg_class as p on p.oid = t.parentrelid
+left join pg_stat_user_tables as s on s.relid = c.oid
+where t.isleaf
+order by c.relname;

@@ -23,6 +23,7 @@ _EPILOGUE = """Examples:
     fleetstorm serve platform.port=8080
     fleetstorm list scenarios
     fleetstorm report results/2026-06-01/smoke/*
+    fleetstorm db partitions postgresql://user:password@host/db
 
 Exit codes: 0 pass · 1 a bar or the verification failed · 2 wrong usage or configuration · 3 void:
 the generator was the limit · 5 infrastructure failed to start, or the disk takes no results · 130
@@ -72,6 +73,24 @@ app = App(
     group_commands=Group("Commands", sort_key=0),
 )
 
+db = App(
+    name="db",
+    help="Look at a platform's database, or bring it up to date.",
+    help_epilogue="""Examples:
+
+    fleetstorm db migrate postgresql://user:password@host/db layout=daily
+    fleetstorm db status postgresql://user:password@host/db
+    fleetstorm db partitions postgresql://user:password@host/db
+    fleetstorm db psql postgresql://user:password@host/db -- -c '\\dt iot.*'
+
+URL is an administrator's. Where it names the database postgres, fleetstorm's own is meant.
+""",
+    help_format="plaintext",
+    help_flags=["--help", "-h"],
+)
+app.command(db)
+
+DatabaseUrl = Annotated[str, Parameter(help="postgresql://user:password@host/db")]
 ConfigDir = Annotated[
     Path | None, Parameter(help="a folder of your own with scenario/*.yaml in it")
 ]
@@ -146,6 +165,41 @@ def doctor() -> int:
     from fleetstorm.cli.workbench import examine
 
     return examine()
+
+
+@db.command(name="migrate")
+def db_migrate(url: DatabaseUrl, *overrides: str) -> int:
+    """Make or update roles, schema and storage; overrides choose a new database's layout."""
+    from fleetstorm.cli.db import migrate
+
+    return migrate(url, overrides)
+
+
+@db.command(name="status")
+def db_status(url: DatabaseUrl) -> int:
+    """Print version, migrations, layout and size."""
+    from fleetstorm.cli.db import print_status
+
+    return print_status(url)
+
+
+@db.command(name="partitions")
+def db_partitions(url: DatabaseUrl) -> int:
+    """Print every partition: rows, bytes, dead rows, age."""
+    from fleetstorm.cli.db import print_partitions
+
+    return print_partitions(url)
+
+
+@db.command(name="psql")
+def db_psql(
+    url: DatabaseUrl,
+    *words: Annotated[str, Parameter(allow_leading_hyphen=True, help="for psql, after --")],
+) -> int:
+    """Open psql on the database."""
+    from fleetstorm.cli.db import open_psql
+
+    return open_psql(url, words)
 
 
 def main() -> None:

@@ -44,6 +44,7 @@ def test_the_first_command_of_a_new_user_passes(fleetstorm: Fleetstorm, tmp_path
     assert summary["load"]["withheld_by_cause"]["dropout"] > 0
 
 
+@LONG
 def test_a_failed_bar_ends_with_exit_code_1(fleetstorm: Fleetstorm, tmp_path: Path) -> None:
     ended = fleetstorm("run", *SHORT, PATIENT, "bars.load.stored.min=1M", "out=here")
     assert ended.code == 1
@@ -64,6 +65,7 @@ def test_a_sweep_has_a_folder_for_every_run_and_the_worst_exit_code(
     assert transports == ["http_arrow", "http_json"]
 
 
+@LONG
 def test_a_run_against_a_platform_that_is_served(
     fleetstorm: Fleetstorm,
     start: Start,

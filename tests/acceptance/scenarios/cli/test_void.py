@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from .conftest import Fleetstorm
 
 
+@pytest.mark.campaign
 def test_a_generator_that_was_the_limit_makes_the_run_void(
     fleetstorm: Fleetstorm, tmp_path: Path
 ) -> None:

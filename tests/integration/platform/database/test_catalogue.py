@@ -6,7 +6,7 @@ import pytest
 OURS = ("iot", "iot_private")
 NOT_TENANT_TABLES = {
     "platform_clock", "storage_layout", "device_types", "device_type_versions",
-    "detector_checkpoints",
+    "detector_checkpoints", "rollup_progress",
 }
 SERVICES = ("iot_ingest", "iot_worker", "iot_api")
 
@@ -282,7 +282,7 @@ async def test_ingest_may_do_what_it_must_and_no_more(
 
 MAY_DELETE = {
     "iot_api device_group_members", "iot_api device_group_shares", "iot_api device_groups",
-    "iot_api user_group_members", "iot_api user_groups",
+    "iot_api user_group_members", "iot_api user_groups", "iot_worker rollup_hours",
 }  # fmt: skip
 """Ties and groups may go; what happened, and who exists, stays."""
 
@@ -319,8 +319,8 @@ async def test_nobody_may_truncate_and_only_ties_may_be_deleted(owner: asyncpg.C
 
 
 LIMITED = {
-    "devices", "sensors", "alerts", "device_locations", "device_places", "geofence_presences",
-    "geofence_events",
+    "devices", "sensors", "alerts", "sensor_hourly_aggregates", "device_locations",
+    "device_places", "geofence_presences", "geofence_events",
 }  # fmt: skip
 """Tables of which people who are limited to groups of devices see a part."""
 
@@ -341,7 +341,7 @@ async def test_tables_of_devices_are_limited_to_shared_groups(owner: asyncpg.Con
         ("devices", "idx_devices_active", "WHERE (device_status = 'active'::text)"),
         ("sensors", "idx_sensors_active", "WHERE (sensor_status = 'active'::text)"),
         ("alerts", "idx_alerts_metadata", "USING gin (alert_metadata)"),
-        ("sensor_data", "idx_sensor_data_time_brin", "USING brin (measurement_timestamp)"),
+        ("sensor_data", "idx_sensor_data_time_brin", "USING brin (measurement_timestamp, "),
     ],
 )
 async def test_the_documents_indexes_are_there(

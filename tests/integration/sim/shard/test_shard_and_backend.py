@@ -116,7 +116,7 @@ async def test_the_books_hold_when_every_third_request_meets(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32 - 1))
 async def test_the_books_hold_under_any_mixture_of_behaviours(
     make_plan: MakePlan, backend: Backend, play: Play, transport: str, seed: int

@@ -48,7 +48,7 @@ def test_noise_one_tick_after_the_other_is_the_recursion() -> None:
     assert np.array_equal(values, _reference(5, RESTART_TICKS + 20))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_noise_has_the_same_bits_in_any_order_and_grouping(data: st.DataObject) -> None:
     ticks = 2 * RESTART_TICKS + 50

@@ -1,0 +1,104 @@
+"""All readings of a span, one batch after another, so that any number can be taken away.
+
+Each batch is a transaction of its own: whoever reads slowly keeps no connection, and what comes in
+meanwhile may be in a later batch. Rows come in order of sensor and time.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+
+from fleetplatform.analytics.series import Span
+from fleetplatform.database import packed
+from fleetplatform.database.pool import Pool
+from fleetplatform.database.queries import load
+from fleetplatform.database.tenancy import Tenant, transaction
+from fleetplatform.timeseries.instants import EARLIEST, to_datetime
+
+BATCH_ROWS = 20_000
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("sensor_id", pa.binary(16), nullable=False),
+        pa.field("device_id", pa.binary(16), nullable=False),
+        pa.field("t", pa.timestamp("us", "UTC"), nullable=False),
+        pa.field("received", pa.timestamp("us", "UTC"), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("raw", pa.float64()),
+        pa.field("quality", pa.int16(), nullable=False),
+        pa.field("is_anomaly", pa.bool_(), nullable=False),
+        pa.field("score", pa.float32()),
+    ]
+)
+_queries: Any = load(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which readings; None takes all. `sensor_type` is a code of the catalogue."""
+
+    sensor_id: UUID | None = None
+    device_id: UUID | None = None
+    group_id: UUID | None = None
+    sensor_type: int | None = None
+
+
+async def batches(
+    pool: Pool, tenant: Tenant, span: Span, choice: Choice
+) -> AsyncIterator[pa.RecordBatch]:
+    """The readings that the tenant sees, BATCH_ROWS at a time; an empty batch where there is none.
+
+    Columns: sensor_id, device_id (16 bytes), t, received (µs, UTC), value, raw (null: value is what
+    arrived), quality (bits), is_anomaly, score (null: none).
+    """
+    after: tuple[UUID, Any] = (UUID(int=0), EARLIEST)
+    while True:
+        async with transaction(pool, tenant) as conn:
+            row = await _queries.export(
+                conn,
+                **span.bounds,
+                sensor_id=choice.sensor_id,
+                device_id=choice.device_id,
+                group_id=choice.group_id,
+                sensor_type=choice.sensor_type,
+                after_sensor=after[0],
+                after_time=after[1],
+                count=BATCH_ROWS,
+            )
+        yield _batch(row)
+        if row["reading_count"] < BATCH_ROWS:
+            return
+        last_us = int(packed.times_us(row["times"][-8:])[0])
+        after = (UUID(bytes=row["sensors"][-16:]), to_datetime(last_us))
+
+
+def schema() -> pa.Schema:
+    """The columns of every batch."""
+    return _SCHEMA
+
+
+def _batch(row: Any) -> pa.RecordBatch:
+    """Columns as they came packed, without a loop over readings."""
+    raw, score = packed.floats(row["raw_values"]), np.frombuffer(row["scores"], dtype=">f4")
+    columns = [
+        _ids(row["sensors"]),
+        _ids(row["devices"]),
+        pa.array(packed.times_us(row["times"]), pa.timestamp("us", "UTC")),
+        pa.array(packed.times_us(row["received"]), pa.timestamp("us", "UTC")),
+        pa.array(packed.floats(row["values"])),
+        pa.array(raw, mask=np.isnan(raw)),
+        pa.array(np.frombuffer(row["qualities"], dtype=">i2").astype(np.int16)),
+        pa.array(np.frombuffer(row["anomalies"], dtype=np.bool_)),
+        pa.array(score.astype(np.float32), mask=np.isnan(score)),
+    ]
+    return pa.record_batch(columns, schema=_SCHEMA)
+
+
+def _ids(column: bytes) -> pa.Array:
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(16), len(column) // 16, [None, pa.py_buffer(column)]
+    )

@@ -1,0 +1,139 @@
+-- name: sensor(sensor_id)^
+-- A sensor that the tenant sees.
+select sensor_id, sensor_type, unit from iot.sensors where sensor_id = :sensor_id;
+
+-- name: last_reading(sensor_id, sensor_type, since, until)^
+-- The newest reading of a span.
+select measurement_timestamp, measurement_value, data_quality, is_anomaly, anomaly_score
+from iot.sensor_data
+where sensor_id = :sensor_id
+  and sensor_type = :sensor_type
+  and measurement_timestamp >= :since
+  and measurement_timestamp < :until
+  and measurement_value is not null
+order by measurement_timestamp desc
+limit 1;
+
+-- name: readings(sensor_id, sensor_type, since, until, count)^
+-- The first readings of a span as packed columns, in order of time.
+select
+    coalesce(string_agg(timestamptz_send(measurement_timestamp), ''), '') as times,
+    coalesce(string_agg(float8send(measurement_value), ''), '') as values
+from (
+    select measurement_timestamp, measurement_value
+    from iot.sensor_data
+    where sensor_id = :sensor_id
+      and sensor_type = :sensor_type
+      and measurement_timestamp >= :since
+      and measurement_timestamp < :until
+      and measurement_value is not null
+    order by measurement_timestamp
+    limit :count
+) as r;
+
+-- name: buckets(sensor_id, sensor_type, since, until, width)
+-- A span in buckets of one width, those in which anything was measured.
+select
+    date_bin(:width::interval, measurement_timestamp, :since) as bucket_start,
+    count(*) as reading_count,
+    avg(measurement_value) as mean,
+    min(measurement_value) as minimum,
+    max(measurement_value) as maximum,
+    coalesce(stddev_samp(measurement_value), 0) as deviation,
+    count(*) filter (where data_quality = 0) as valid_count,
+    count(*) filter (where is_anomaly) as anomaly_count
+from iot.sensor_data
+where sensor_id = :sensor_id
+  and sensor_type = :sensor_type
+  and measurement_timestamp >= :since
+  and measurement_timestamp < :until
+  and measurement_value is not null
+group by 1
+order by 1;
+
+-- name: gaps(sensor_id, sensor_type, since, until, longer_than, count)
+-- Where a sensor was silent for longer than it should be; a span's ends count as its edges.
+select measured as gap_start, next_measured as gap_end
+from (
+    select measured, lead(measured) over (order by measured) as next_measured
+    from (
+        select measurement_timestamp as measured
+        from iot.sensor_data
+        where sensor_id = :sensor_id
+          and sensor_type = :sensor_type
+          and measurement_timestamp >= :since
+          and measurement_timestamp < :until
+        union all
+        select :since::timestamptz
+        union all
+        select :until::timestamptz
+    ) as m
+) as g
+where next_measured - measured > :longer_than::interval
+order by measured
+limit :count;
+
+-- name: top_anomalies(since, until, sensor_type, count)
+-- The readings furthest from what was usual, of all sensors that the tenant sees.
+select
+    sensor_id, device_id, organization_id, sensor_type, measurement_timestamp, measurement_value,
+    anomaly_score
+from iot.sensor_data
+where measurement_timestamp >= :since
+  and measurement_timestamp < :until
+  and (:sensor_type::smallint is null or sensor_type = :sensor_type::smallint)
+  and is_anomaly
+  and measurement_value is not null
+order by abs(anomaly_score) desc, measurement_timestamp
+limit :count;
+
+-- name: export(since, until, sensor_id, device_id, group_id, sensor_type, after_sensor, after_time, count)^
+-- Readings in order of sensor and time after a place, as packed columns; a null filter takes all.
+select
+    count(*) as reading_count,
+    coalesce(string_agg(uuid_send(sensor_id), ''), '') as sensors,
+    coalesce(string_agg(uuid_send(device_id), ''), '') as devices,
+    coalesce(string_agg(timestamptz_send(measurement_timestamp), ''), '') as times,
+    coalesce(string_agg(timestamptz_send(received_at), ''), '') as received,
+    coalesce(string_agg(float8send(coalesce(measurement_value, 'nan')), ''), '') as values,
+    coalesce(string_agg(float8send(coalesce(raw_value, 'nan')), ''), '') as raw_values,
+    coalesce(string_agg(int2send(data_quality), ''), '') as qualities,
+    coalesce(string_agg(boolsend(is_anomaly), ''), '') as anomalies,
+    coalesce(string_agg(float4send(coalesce(anomaly_score, 'nan')), ''), '') as scores
+from (
+    select *
+    from iot.sensor_data
+    where measurement_timestamp >= :since
+      and measurement_timestamp < :until
+      and (sensor_id, measurement_timestamp)
+          > (:after_sensor::uuid, :after_time::timestamptz)
+      and (:sensor_id::uuid is null or sensor_id = :sensor_id::uuid)
+      and (:device_id::uuid is null or device_id = :device_id::uuid)
+      and (:sensor_type::smallint is null or sensor_type = :sensor_type::smallint)
+      and (:group_id::uuid is null or device_id in (
+          select m.device_id from iot.device_group_members as m where m.group_id = :group_id::uuid
+      ))
+      and measurement_value is not null
+    order by sensor_id, measurement_timestamp
+    limit :count
+) as r;
+
+-- name: hours(sensor_id, since, until)
+-- A sensor's closed hours, as the worker keeps them.
+select
+    hour_start as bucket_start, reading_count, mean_value as mean, min_value as minimum,
+    max_value as maximum, valid_count, anomaly_count,
+    coalesce(sqrt(sum_squared_deviations / nullif(reading_count - 1, 0)), 0) as deviation
+from iot.sensor_hourly_aggregates
+where sensor_id = :sensor_id and hour_start >= :since and hour_start < :until
+order by hour_start;
+
+-- name: days(sensor_id, since, until)
+-- A sensor's days, from its closed hours.
+select
+    day_start as bucket_start, reading_count, mean_value as mean, min_value as minimum,
+    max_value as maximum, valid_count, anomaly_count,
+    coalesce(sqrt(sum_squared_deviations / nullif(reading_count - 1, 0)), 0) as deviation
+from iot.sensor_daily_aggregates
+where sensor_id = :sensor_id and day_start >= :since and day_start < :until
+order by day_start;

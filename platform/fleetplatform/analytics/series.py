@@ -1,0 +1,190 @@
+"""One sensor's readings: the last, a span thinned out to points or buckets, the gaps in it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from fleetplatform.analytics.downsampling import largest_triangle
+from fleetplatform.database import packed
+from fleetplatform.database.pool import Connection, Pool
+from fleetplatform.database.queries import load
+from fleetplatform.database.tenancy import Tenant, transaction
+from fleetplatform.errors import InvalidError, NotFoundError
+from fleetplatform.timeseries.instants import to_datetime, to_us
+from fleetplatform.wire.resources.readings import (
+    Bucket,
+    Buckets,
+    Gap,
+    Gaps,
+    LastReading,
+    Series,
+)
+
+READINGS_MAX = 1_000_000
+"""So many readings are looked at for one answer; more must be asked for in buckets."""
+BUCKETS_MAX = 10_000
+GAPS_MAX = 1_000
+RECENT_US = 31 * 86_400_000_000
+"""The last reading is looked for in so much time first, which spares most partitions."""
+EARLIEST_US = 0
+LATEST_US = 7_258_118_400_000_000
+"""2200-01-01, after the last partition."""
+
+_queries: Any = load(__file__)
+_ROLLUPS: dict[str, tuple[int, Any]] = {
+    "hour": (3_600_000_000, _queries.hours), "day": (86_400_000_000, _queries.days),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """[since_us, until_us) of measurement time; raises InvalidError where that is empty."""
+
+    since_us: int
+    until_us: int
+
+    def __post_init__(self) -> None:
+        if not EARLIEST_US <= self.since_us < self.until_us <= LATEST_US:
+            raise InvalidError(
+                "since_us, until_us: give a time and a later one, in µs since 1970, before 2200",
+                code="invalid_span",
+            )
+
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """As parameters of a query."""
+        return {"since": to_datetime(self.since_us), "until": to_datetime(self.until_us)}
+
+
+async def last(pool: Pool, tenant: Tenant, sensor_id: UUID, now_us: int) -> LastReading:
+    """The newest reading of a sensor; raises NotFoundError where there is none."""
+    recent = Span(min(max(now_us - RECENT_US, EARLIEST_US), LATEST_US - 1), LATEST_US)
+    async with transaction(pool, tenant) as conn:
+        sensor = await _sensor(conn, sensor_id)
+        row = None
+        for span in (recent, Span(EARLIEST_US, LATEST_US)):
+            row = row or await _queries.last_reading(conn, **_key(sensor), **span.bounds)
+    if row is None:
+        raise NotFoundError("the sensor has no readings", code="no_readings")
+    return LastReading(
+        sensor_id=sensor_id,
+        unit=sensor["unit"],
+        t_us=to_us(row["measurement_timestamp"]),
+        value=row["measurement_value"],
+        quality=row["data_quality"],
+        is_anomaly=row["is_anomaly"],
+        score=row["anomaly_score"],
+    )
+
+
+async def read(pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, points: int) -> Series:
+    """A span as `points` readings at most, chosen so that their line looks like all of them.
+
+    Raises NotFoundError, and InvalidError for a span with more than READINGS_MAX readings.
+    """
+    async with transaction(pool, tenant) as conn:
+        sensor = await _sensor(conn, sensor_id)
+        row = await _queries.readings(conn, **_key(sensor), **span.bounds, count=READINGS_MAX + 1)
+    t_us, values = packed.times_us(row["times"]), packed.floats(row["values"])
+    if len(t_us) > READINGS_MAX:
+        raise InvalidError(
+            f"the span has more than {READINGS_MAX:,} readings: ask for a shorter one, or for its"
+            " buckets",
+            code="too_many_readings",
+        )
+    kept = largest_triangle(t_us, values, points)
+    return Series(
+        sensor_id=sensor_id,
+        unit=sensor["unit"],
+        readings=len(t_us),
+        t_us=tuple(t_us[kept].tolist()),
+        values=tuple(values[kept].tolist()),
+    )
+
+
+async def buckets(
+    pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, width_us: int
+) -> Buckets:
+    """A span in buckets of one width; raises NotFoundError, and InvalidError for too many."""
+    if (span.until_us - span.since_us) > width_us * BUCKETS_MAX:
+        raise InvalidError(
+            f"width_us: that makes more than {BUCKETS_MAX:,} buckets; make them wider",
+            code="too_many_buckets",
+        )
+    async with transaction(pool, tenant) as conn:
+        sensor = await _sensor(conn, sensor_id)
+        width = timedelta(microseconds=width_us)
+        found = tuple(
+            [
+                _bucket(row)
+                async for row in _queries.buckets(
+                    conn, **_key(sensor), **span.bounds, width=width
+                )
+            ]
+        )
+    return Buckets(sensor_id=sensor_id, unit=sensor["unit"], width_us=width_us, buckets=found)
+
+
+async def rollup(
+    pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, unit: Literal["hour", "day"]
+) -> Buckets:
+    """The closed hours of a span, or its days, as the worker keeps them.
+
+    Raises NotFoundError, and InvalidError for too many.
+    """
+    width_us, query = _ROLLUPS[unit]
+    if span.until_us - span.since_us > width_us * BUCKETS_MAX:
+        raise InvalidError(
+            f"since_us, until_us: more than {BUCKETS_MAX:,} {unit}s", code="too_many_buckets"
+        )
+    async with transaction(pool, tenant) as conn:
+        sensor = await _sensor(conn, sensor_id)
+        rows = query(conn, sensor_id=sensor_id, **span.bounds)
+        found = tuple([_bucket(row) async for row in rows])
+    return Buckets(sensor_id=sensor_id, unit=sensor["unit"], width_us=width_us, buckets=found)
+
+
+async def gaps(
+    pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, longer_than_us: int
+) -> Gaps:
+    """Where a sensor was silent for longer than that, GAPS_MAX times at most."""
+    async with transaction(pool, tenant) as conn:
+        sensor = await _sensor(conn, sensor_id)
+        found = [
+            Gap(start_us=to_us(row["gap_start"]), end_us=to_us(row["gap_end"]))
+            async for row in _queries.gaps(
+                conn,
+                **_key(sensor),
+                **span.bounds,
+                longer_than=timedelta(microseconds=longer_than_us),
+                count=GAPS_MAX + 1,
+            )
+        ]
+    return Gaps(
+        sensor_id=sensor_id, gaps=tuple(found[:GAPS_MAX]), complete=len(found) <= GAPS_MAX
+    )
+
+
+async def _sensor(conn: Connection, sensor_id: UUID) -> Any:
+    row = await _queries.sensor(conn, sensor_id=sensor_id)
+    if row is None:
+        raise NotFoundError("the organization has no such sensor")
+    return row
+
+
+def _key(sensor: Any) -> dict[str, Any]:
+    return {"sensor_id": sensor["sensor_id"], "sensor_type": sensor["sensor_type"]}
+
+
+def _bucket(row: Any) -> Bucket:
+    return Bucket(
+        start_us=to_us(row["bucket_start"]),
+        count=row["reading_count"],
+        mean=row["mean"],
+        min=row["minimum"],
+        max=row["maximum"],
+        deviation=row["deviation"],
+        valid_share=row["valid_count"] / row["reading_count"],
+        anomalies=row["anomaly_count"],
+    )
