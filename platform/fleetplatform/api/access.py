@@ -17,7 +17,7 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from fleetplatform.database.clock import PlatformClock
 from fleetplatform.database.pool import Pool
@@ -27,6 +27,8 @@ from fleetplatform.registry import organizations
 from fleetplatform.registry.devices import Contact
 from fleetplatform.registry.organizations import Principal, Role
 from fleetplatform.settings import EncryptionKeys
+
+ACTING_IN = "Fleetstorm-Organization"
 
 _SCHEME = "bearer "
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -93,8 +95,8 @@ async def provide_principal(
     request: Request,  # type: ignore[type-arg]
     acting_in: Annotated[
         UUID | None,
-        Parameter(
-            header="Fleetstorm-Organization",
+        HeaderParameter(
+            name=ACTING_IN,
             description="the organization to act in: the token's own, or one below it",
         ),
     ] = None,

@@ -16,7 +16,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 from fleetconf import kinds
-from fleetplatform.api.access import operator_only, operator_or_member, provide_tenant, role_of
+from fleetplatform.api.access import (
+    operator_only,
+    operator_or_member,
+    provide_principal,
+    provide_tenant,
+    role_of,
+)
 from fleetplatform.api.device_side import PATHS, TYPES
 from fleetplatform.api.etag import provide_expected
 from fleetplatform.registry.idempotency import KEY_MAX
@@ -26,6 +32,8 @@ VERSION = "1"
 ROLE = "x-role"
 """Member of an operation: viewer, operator, admin (of an organization), platform, anybody."""
 
+_MEMBERS = {"tenant", "principal", "asker"}
+"""Dependencies of routes that ask who comes."""
 _METHODS = ("get", "post", "put", "patch", "delete")
 _SCHEMAS = "#/components/schemas/"
 _REFUSALS = "#/components/responses/"
@@ -66,6 +74,7 @@ def _by_litestar(handlers: list[HTTPRouteHandler]) -> Litestar:
         route_handlers=handlers,
         dependencies={
             "context": Provide(lambda: None, sync_to_thread=False),
+            "principal": Provide(provide_principal),
             "tenant": Provide(provide_tenant),
             "expected": Provide(provide_expected),
         },
@@ -169,7 +178,7 @@ def _role(handler: HTTPRouteHandler, method: str) -> str:
         return "platform"
     if operator_or_member in guards:
         return "viewer"
-    if "tenant" not in handler.parsed_fn_signature.parameters:
+    if not _MEMBERS & handler.parsed_fn_signature.parameters.keys():
         return "anybody"
     return role_of(handler, method.upper()).name.lower()
 

@@ -16,7 +16,7 @@ from litestar.enums import ScopeType
 from litestar.exceptions import NotAuthorizedException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from fleetplatform.api.access import Context, caller, token_of
+from fleetplatform.api.access import ACTING_IN, Context, caller, token_of
 from fleetplatform.api.sealed import seal, unseal
 from fleetplatform.registry import idempotency
 from fleetplatform.registry.idempotency import Asked, Kept
@@ -118,8 +118,9 @@ async def _release(context: Context, asked: Asked, claim: UUID) -> None:
 
 
 def _route(request: Request[Any, Any, Any]) -> str:
-    query = request.url.query
+    query, organization = request.url.query, request.headers.get(ACTING_IN)
     route = f"{request.method} {request.url.path}" + (f"?{query}" if query else "")
+    route += f" in {organization}" if organization else ""
     is_long = len(route) > idempotency.ROUTE_MAX
     return f"SHA-256 {_digest(route.encode()).hex()}" if is_long else route
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import get, patch, post
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from fleetplatform.api.access import Context
 from fleetplatform.api.paging import page_of
@@ -28,7 +28,7 @@ SORTS = ("serial_number", "created")
 
 def provide_filter(
     serial: Annotated[str | None, Parameter(description="exactly this serial number")] = None,
-    device_type: Annotated[str | None, Parameter(query="type", description="its name")] = None,
+    device_type: Annotated[str | None, QueryParameter(name="type", description="its name")] = None,
     status: Annotated[DeviceStatus | None, Parameter(description="where it is in its life")] = None,
     tag: Annotated[list[str] | None, Parameter(description="repeatable; all of them")] = None,
     group: Annotated[UUID | None, Parameter(description="a device group it is in")] = None,

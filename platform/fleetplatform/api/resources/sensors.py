@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get, patch
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from fleetplatform.api.access import Context
 from fleetplatform.api.paging import page_of
@@ -22,7 +22,7 @@ async def list_sensors(
     page: Page,
     device_id: UUID | None = None,
     sensor_type: Annotated[
-        str | None, Parameter(query="type", description="such as temperature")
+        str | None, QueryParameter(name="type", description="such as temperature")
     ] = None,
     status: SensorStatus | None = None,
     calibration_due_before: Annotated[

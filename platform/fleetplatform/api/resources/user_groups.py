@@ -72,7 +72,7 @@ async def list_members(
 
 
 @put(_MEMBER, opt=_ADMIN, status_code=204)
-async def add_member(user_group_id: UUID, user_id: UUID, tenant: Tenant, context: Context) -> None:
+async def put_member(user_group_id: UUID, user_id: UUID, tenant: Tenant, context: Context) -> None:
     """Somebody is in a group from now on."""
     await user_groups.add_member(context.pool, tenant, user_group_id, user_id)
 
@@ -105,5 +105,5 @@ async def unshare(user_group_id: UUID, group_id: UUID, tenant: Tenant, context: 
 
 handlers = [
     create_user_group, list_user_groups, read_user_group, change_user_group, drop_user_group,
-    list_members, add_member, drop_member, list_shares, share, unshare,
+    list_members, put_member, drop_member, list_shares, share, unshare,
 ]  # fmt: skip

@@ -16,13 +16,17 @@ LATITUDE, LONGITUDE = int(SensorType.LATITUDE), int(SensorType.LONGITUDE)
 
 @dataclass
 class Directory:
-    """Sensor s is part of device s // 4."""
+    """Sensor s is part of device s // 4; `sensitive` sensors are kept secret."""
 
     sensor_device: Any
+    sensor_sensitive: Any
+
+
+DIRECTORY = Directory(np.arange(400, dtype=np.int32) // 4, np.arange(400) >= 396)
 
 
 def _pair(sensor: list[int], types: list[int], times: list[int], values: list[float] | None) -> Any:
-    directory: Any = Directory(np.arange(400, dtype=np.int32) // 4)
+    directory: Any = DIRECTORY
     return pair(
         directory,
         np.array(sensor, dtype=np.int32),
@@ -84,3 +88,7 @@ def test_fixes_are_what_a_loop_over_the_readings_finds(readings: list[Any]) -> N
     assert list(found) == sorted(known)
     for key, halves in known.items():
         np.testing.assert_array_equal(found[key], halves)
+
+
+def test_a_sensitive_sensor_tells_no_place() -> None:
+    assert _pair([396, 397], [LATITUDE, LONGITUDE], [5, 5], [48.0, 16.0]) is None
