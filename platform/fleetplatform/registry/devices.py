@@ -83,6 +83,7 @@ async def enrol_within(
     _check_serials(new)
     tags = _tags(new)
     await quotas.ensure_room(conn, "devices", len(new))
+    await _queries.keep_to_indexes(conn)
     plan = await _plan(conn, owner, new)
     await _queries.add_devices(
         conn,
