@@ -189,6 +189,7 @@ def _view(row: Any) -> Sensor:
         value_min=row["value_min"],
         value_max=row["value_max"],
         resolution=row["resolution"],
+        sensitive=row["sensitive"],
         sensor_status=row["sensor_status"],
         revision=row["revision"],
     )

@@ -20,7 +20,7 @@ join unnest(
 -- Sensors in order of id, with filters where they are given.
 select
     s.sensor_id, s.organization_id, s.device_id, s.name, s.sensor_type, s.unit, s.value_min,
-    s.value_max, s.resolution, s.sensor_status, s.revision
+    s.value_max, s.resolution, s.sensitive, s.sensor_status, s.revision
 from iot.sensors as s
 where case
         when :descending::boolean then s.sensor_id < :after_id::uuid
@@ -45,7 +45,7 @@ limit :count::integer;
 -- One sensor.
 select
     sensor_id, organization_id, device_id, name, sensor_type, unit, value_min, value_max,
-    resolution, sensor_status, revision
+    resolution, sensitive, sensor_status, revision
 from iot.sensors
 where sensor_id = :sensor_id;
 

@@ -12,7 +12,10 @@ SensorStatus = Literal["active", "inactive", "faulty", "maintenance"]
 
 
 class Sensor(Revised, frozen=True, kw_only=True):
-    """A sensor as its device's type specified it; the range is in `unit`."""
+    """A sensor as its device's type specified it; the range is in `unit`.
+
+    `sensitive`: its readings are stored encrypted, and only administrators read them.
+    """
 
     sensor_id: UUID
     organization_id: UUID
@@ -23,6 +26,7 @@ class Sensor(Revised, frozen=True, kw_only=True):
     value_min: float
     value_max: float
     resolution: float
+    sensitive: bool
     sensor_status: SensorStatus
 
 
