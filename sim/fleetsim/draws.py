@@ -16,6 +16,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 STREAMS_PER_PURPOSE = 1024
+SENSORS_PER_DEVICE_MAX = 1024
+"""The id of a sensor's draws is its device's ordinal times this, plus its place in the device."""
 TICK_MAX = 2**44 - 1
 
 
@@ -30,6 +32,7 @@ class Purpose(IntEnum):
     FAULT = 6
     LEVEL = 7
     RECORDING = 8
+    TRACK = 9
 
 
 _ROUNDS = 10

@@ -32,6 +32,8 @@ class SensorType(IntEnum):
     POSITION = 16
     COUNT = 17
     GENERIC = 18
+    LATITUDE = 19
+    LONGITUDE = 20
 
     @classmethod
     def of(cls, name: str) -> "SensorType":

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from fleetplatform.wire.device_type import SensorSpecification, SensorType
 from fleetplatform.wire.resources.devices import NewCalibration, NewDevice
 from fleetsim.devices.mix import type_names, types_of, types_of_fleet
-from fleetsim.draws import Purpose, normal
+from fleetsim.draws import SENSORS_PER_DEVICE_MAX, Purpose, normal
 from fleetsim.errors import PlanError
 from fleetsim.settings import FleetPlan, SensorSimulation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SENSORS_PER_DEVICE_MAX = 1024
 _CALIBRATION = Purpose.CALIBRATION * 1024
 
 

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetplatform.alerting.life import sensor_id
-from fleetplatform.database.pool import Pool
+from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.registry.directory import Directory
+from fleetplatform.registry.places import reported
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.timeseries.instants import to_datetime
 from fleetplatform.timeseries.partitions import Partitions
@@ -62,6 +63,17 @@ class RowEngine:
             alerts_cleared=sum(row["cleared"] for row in rows),
         )
 
+    async def _record_places(
+        self, conn: Connection, arrivals: Arrivals, at: NDArray[np.intp], rows: list[Any]
+    ) -> None:
+        """Record where moving devices were; what they measured is read from the table."""
+        fresh = at[[not row["duplicate"] for row in rows]]
+        sensor, directory = arrivals.sensor[fresh], self._directory
+        fixes = reported.pair(
+            directory, sensor, directory.sensor_type[sensor], arrivals.t_us[fresh]
+        )
+        await reported.record(conn, directory, fixes)
+
     async def _process(self, pool: Pool, arrivals: Arrivals, at: NDArray[np.intp]) -> list[Any]:
         metadata = [None] * len(at) if arrivals.metadata is None else arrivals.metadata[at].tolist()
         sensors = [sensor_id(self._directory, i) for i in arrivals.sensor[at].tolist()]
@@ -77,7 +89,9 @@ class RowEngine:
                         metadata=metadata,
                         received=to_datetime(arrivals.received_us),
                     )
-                    return [row async for row in found]
+                    rows = [row async for row in found]
+                    await self._record_places(conn, arrivals, at, rows)
+                    return rows
             except (
                 asyncpg.UniqueViolationError,
                 asyncpg.SerializationError,

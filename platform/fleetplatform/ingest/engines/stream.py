@@ -24,6 +24,7 @@ from fleetplatform.processing.calibration import calibrate
 from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
 from fleetplatform.processing.quality import Quality, judge_range
 from fleetplatform.registry.directory import Directory
+from fleetplatform.registry.places import reported
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.timeseries.partitions import Partitions
 
@@ -132,6 +133,7 @@ class StreamEngine:
             transitions = self._evaluate(fresh)
             if len(fresh):
                 await timeseries.write(conn, fresh)
+                await self._record_places(conn, fresh)
             raised, cleared = await life.apply(
                 conn, transitions, self._rulebook, self._directory
             )
@@ -142,6 +144,13 @@ class StreamEngine:
         duplicate = np.empty(len(accepted), dtype=np.bool_)
         duplicate[order] = found.duplicate
         return Stored(duplicate, found.conflicts, raised, cleared)
+
+    async def _record_places(self, conn: asyncpg.Connection, fresh: Rows) -> None:
+        """Record where moving devices were, of readings that are stored in this transaction."""
+        fixes = reported.pair(
+            self._directory, fresh.sensor, fresh.sensor_type, fresh.measured_us, fresh.value
+        )
+        await reported.record(conn, self._directory, fixes)
 
     def _rows(self, arrivals: Arrivals, at: NDArray[np.intp]) -> Rows:
         """The readings as rows, calibrated and judged for range."""

@@ -287,6 +287,23 @@ MAY_DELETE = {
 """Ties and groups may go; what happened, and who exists, stays."""
 
 
+async def test_ingest_may_call_what_it_must_and_no_more(owner: asyncpg.Connection) -> None:
+    """Definer functions are how it reads what it may not see and writes what is not its own."""
+    may_call = await _names(
+        owner,
+        """
+        select distinct p.proname::text from pg_proc as p
+        where p.pronamespace = 'iot'::regnamespace and p.prosecdef
+          and has_function_privilege('iot_ingest', p.oid, 'execute')
+        order by 1
+        """,
+    )
+    assert may_call == [
+        "ensure_partition", "find_stored", "has_readings_before", "last_measured",
+        "process_sensor_data", "record_reported_places", "sums_since",
+    ]  # fmt: skip
+
+
 async def test_nobody_may_truncate_and_only_ties_may_be_deleted(owner: asyncpg.Connection) -> None:
     rows = await owner.fetch(
         """
@@ -301,7 +318,10 @@ async def test_nobody_may_truncate_and_only_ties_may_be_deleted(owner: asyncpg.C
     assert {row["what"] for row in rows} == MAY_DELETE
 
 
-LIMITED = {"devices", "sensors", "alerts"}
+LIMITED = {
+    "devices", "sensors", "alerts", "device_locations", "device_places", "geofence_presences",
+    "geofence_events",
+}  # fmt: skip
 """Tables of which people who are limited to groups of devices see a part."""
 
 

@@ -230,4 +230,4 @@ def test_the_shipped_device_types_can_be_sampled(
 
 
 def test_the_kinds_of_signals() -> None:
-    assert list(find("fleetsim.signals.kinds")) == ["constant", "diurnal", "replay"]
+    assert list(find("fleetsim.signals.kinds")) == ["constant", "diurnal", "gps_track", "replay"]
