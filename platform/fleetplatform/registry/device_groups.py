@@ -161,6 +161,7 @@ async def add_members(pool: Pool, tenant: Tenant, group: UUID, devices: Sequence
     owner = tenant.organization
     try:
         async with transaction(pool, tenant) as conn:
+            await _queries.keep_to_indexes(conn)
             await _own_static(conn, owner, group)
             known = await _queries.own_devices(conn, organization_id=owner, device_ids=distinct)
             if known != len(distinct):

@@ -63,6 +63,7 @@ async def enrol(pool: Pool, tenant: Tenant, new: Sequence[NewDevice]) -> Enrolle
     tags = _tags(new)
     try:
         async with transaction(pool, tenant) as conn:
+            await _queries.keep_to_indexes(conn)
             plan = await _plan(conn, tenant.organization, new)
             await _queries.add_devices(
                 conn,

@@ -9,17 +9,16 @@ alter table iot.devices
 comment on column iot.devices.tags is 'Words that its organization gave it, sorted, each once.';
 comment on column iot.devices.firmware_version is 'What runs on it, as last told; null: not known.';
 
--- Lists are shown in the order of one of these, whatever they are filtered by; the tenant is no
--- part of them, since a list goes over all organizations of a tree. last_seen_at is in no index:
--- contact would have to change it for every device every half minute.
-create index idx_devices_serial on iot.devices (serial_number, device_id);
-create index idx_devices_created on iot.devices (created_at, device_id);
-create index idx_devices_type on iot.devices (device_type_id);
-create index idx_devices_status on iot.devices (device_status) where device_status <> 'active';
+-- Lists are shown in the order of the serial number, which has an index, or of this, whatever they
+-- are filtered by. last_seen_at is in no index: contact would have to change it for every device
+-- every half minute.
+create index idx_devices_created on iot.devices (organization_id, created_at, device_id);
+create index idx_devices_type on iot.devices (organization_id, device_type_id);
+create index idx_devices_status on iot.devices (organization_id, device_status)
+    where device_status <> 'active';
 create index idx_devices_tags on iot.devices using gin (tags) where tags <> '{}';
-create index idx_devices_firmware on iot.devices (firmware_version)
+create index idx_devices_firmware on iot.devices (organization_id, firmware_version)
     where firmware_version is not null;
-create index idx_devices_behind on iot.devices (gateway_id) where gateway_id is not null;
 
 create index idx_device_groups_name on iot.device_groups (name, group_id);
 create index idx_device_groups_created on iot.device_groups (created_at, group_id);

@@ -44,6 +44,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     few constant integer := 1000;
+    direction constant text := case when descending then 'desc' else 'asc' end;
+    pages text;
+    visible constant uuid[] := string_to_array(
+        nullif(current_setting('app.organization_ids', true), ''), ','
+    );
     type_id uuid := (select t.device_type_id from iot.device_types as t where t.name = type);
     tagged uuid[] := array(select g.device_id from iot.find_tagged(tags, few + 1) as g);
     members uuid[] := array(
@@ -81,10 +86,25 @@ declare
         end
     );
 begin
+    -- A page of each organization, for an index has it in order, and of these the first. Each is
+    -- named, so that the plan knows how many devices it has.
+    select string_agg(
+        format(
+            '(select d.device_id, d.%1$I as value from iot.devices as d'
+            ' where d.organization_id = %2$L and %3$s'
+            ' order by d.%1$I %4$s, d.device_id %4$s limit $10)',
+            sort, organization, wanted, direction
+        ),
+        ' union all '
+    )
+    into pages
+    from unnest(visible) as organization;
+    if pages is null then
+        return;
+    end if;
     return query execute format(
-        'select d.device_id from iot.devices as d where %s order by d.%I %s, d.device_id %3$s'
-        ' limit $10',
-        wanted, sort, case when descending then 'desc' else 'asc' end
+        'select f.device_id from (%s) as f order by f.value %s, f.device_id %2$s limit $10',
+        pages, direction
     )
     using after_value, after_id, serial, type_id, tags, member_of, firmware, gateway, seen_since,
         count, tagged, members;

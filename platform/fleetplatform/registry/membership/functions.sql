@@ -81,6 +81,9 @@ create or replace function iot_private.regroup(
 ) returns void
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+-- References are checked by plans that a session keeps: one from when there were few devices would
+-- go through all of many for each member.
+set enable_seqscan = off
 as $$
 declare
     dynamic record;

@@ -1,3 +1,8 @@
+-- name: keep_to_indexes()^
+-- For this transaction: references are checked by plans that a session keeps, and one from when
+-- there were few devices would go through all of many for each row.
+select set_config('enable_seqscan', 'off', true);
+
 -- name: find_serials(organization_id, serials)
 -- Devices of one organization by serial number.
 select serial_number, device_id
