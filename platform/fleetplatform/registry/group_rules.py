@@ -30,8 +30,6 @@ AREAS: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType(
         "box": {"south": LATITUDES, "west": LONGITUDES, "north": LATITUDES, "east": LONGITUDES},
     }
 )
-PLACES_ARE_KNOWN = False
-"""Whether the database knows the places of devices (iot.device_places)."""
 
 Mistakes = Iterator[str]
 
@@ -136,8 +134,6 @@ def _place(said: Any, path: str, depth: int) -> Mistakes:
         yield f"{path}.{kind}.{key}: write a number from {low:g} to {high:g}"
     if not wrong and kind == "box" and area["south"] > area["north"]:
         yield f"{path}.box.south: it is north of the box's north"
-    if not wrong and not PLACES_ARE_KNOWN:
-        yield f"{path}: groups cannot be made by place yet; use another condition"
 
 
 def _is_within(said: Any, low: float, high: float) -> bool:

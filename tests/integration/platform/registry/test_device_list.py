@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from fleetplatform.database.tenancy import Tenant, transaction
-from fleetplatform.registry import device_groups, device_list, devices
+from fleetplatform.errors import NotFoundError
+from fleetplatform.registry import device_groups, device_list, devices, organizations
 from fleetplatform.registry.device_list import DeviceFilter
 from fleetplatform.wire.paging import Page, parse_page
 from fleetplatform.wire.resources.device_groups import NewDeviceGroup
 from fleetplatform.wire.resources.devices import DeviceChange, NewDevice
+from fleetplatform.wire.resources.organizations import NewOrganization
 
 from .conftest import CONTACT, Registry
 
@@ -79,6 +81,26 @@ async def test_every_order_in_pages_of_any_size(registry: Registry, limit: int) 
             page = Page(limit, sort, descending)
             found = await serials(registry, tenant, DeviceFilter(), page)
             assert found == list(reversed(order) if descending else order)
+
+
+async def test_a_parent_lists_the_devices_below_it_in_one_order(registry: Registry) -> None:
+    parent = await registry.tenant()
+    below = NewOrganization(name="below", parent_id=parent.organization)
+    child = Tenant((await organizations.create(registry.pool, below)).organization_id)
+    await registry.enrol(parent, *FLEET[:2])
+    ids = await registry.enrol(child, *FLEET[2:])
+    for limit in (1, 3, 10):
+        for wanted, expected in ((DeviceFilter(), "abcg"), (DeviceFilter(tags=("x",)), "abc")):
+            page = Page(limit, "serial_number")
+            assert await serials(registry, parent, wanted, page) == list(expected)
+    page = Page(10, "serial_number")
+    assert await serials(registry, child, DeviceFilter(), page) == ["a", "c"]
+    seen = await devices.read(registry.pool, parent, ids["a"], CONTACT)
+    assert seen.organization_id == child.organization
+    with pytest.raises(NotFoundError):
+        await devices.change(
+            registry.pool, parent, ids["a"], DeviceChange(tags=()), None, CONTACT
+        )
 
 
 async def test_a_revision_moves_with_a_real_change_only(registry: Registry) -> None:

@@ -1,10 +1,11 @@
 """The members of a dynamic group are the devices that match its rule, after every change.
 
-What a rule means is written here a second time, in Python, and for some rules a third time in SQL.
+What a rule means is written a second time, in Python, and for some rules a third time in SQL.
 """
 
 import asyncio
 import random
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,175 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetplatform.database.tenancy import Tenant, transaction
-from fleetplatform.errors import IllegalMoveError
-from fleetplatform.registry import device_groups, devices, life_cycle
+from fleetplatform.registry import device_groups
 from fleetplatform.wire.paging import Page
 from fleetplatform.wire.resources.device_groups import DeviceGroupChange, NewDeviceGroup
-from fleetplatform.wire.resources.devices import DeviceChange, NewDevice, NewStatus
+from fleetplatform.wire.resources.devices import NewDevice
 
-from .conftest import CONTACT, Registry
-
-TAGS = ("a", "b", "c")
-FIRMWARE = ("1.0", "1.0.0", "1.2", "2.0.1", "10.0", "2.0-rc1")
-STATUSES = ("provisioning", "active", "maintenance", "suspended", "decommissioned")
-PREFIXES = ("x", "x1", "y", "%", "x_")
-
-
-def words(choice: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    one = st.sampled_from(choice)
-    return one | st.lists(one, min_size=1, max_size=2)
-
-
-VERSIONS = st.sampled_from([one for one in FIRMWARE if "-" not in one])
-FIRMWARE_RULES = words(FIRMWARE) | st.dictionaries(
-    st.sampled_from(["below", "at_least"]), VERSIONS, min_size=1
-)
-CONDITIONS = {
-    "type": words(("thermometer", "gateway", "teapot")),
-    "tags": words(TAGS),
-    "status": words(STATUSES),
-    "firmware": FIRMWARE_RULES,
-    "hardware_revision": words(("1.0", "1.1")),
-    "serial_prefix": st.sampled_from(PREFIXES),
-}
-LEAVES = st.lists(st.sampled_from(sorted(CONDITIONS)), min_size=1, max_size=2, unique=True).flatmap(
-    lambda keys: st.fixed_dictionaries({key: CONDITIONS[key] for key in keys})
-)
-RULES = st.recursive(
-    LEAVES,
-    lambda inner: st.one_of(
-        st.fixed_dictionaries({"not": inner}),
-        st.fixed_dictionaries({"any": st.lists(inner, min_size=1, max_size=3)}),
-        st.fixed_dictionaries({"all": st.lists(inner, min_size=1, max_size=3)}),
-    ),
-    max_leaves=5,
-)
-TAG_SETS = st.lists(st.sampled_from(TAGS), max_size=3).map(tuple)
-FIRMWARE_OR_NONE = st.none() | st.sampled_from(FIRMWARE)
-NEW = st.tuples(st.sampled_from(["x", "x1", "y%"]), TAG_SETS, FIRMWARE_OR_NONE, st.booleans())
-STEPS = st.one_of(
-    st.tuples(st.just("enrol"), st.lists(NEW, min_size=1, max_size=3)),
-    st.tuples(st.just("tags"), st.integers(0, 9), TAG_SETS),
-    st.tuples(st.just("firmware"), st.integers(0, 9), FIRMWARE_OR_NONE),
-    st.tuples(st.just("move"), st.integers(0, 9), st.sampled_from(STATUSES)),
-    st.tuples(st.just("group"), RULES),
-    st.tuples(st.just("rule"), st.integers(0, 9), RULES),
-)
-
-
-def _version(text: str | None) -> list[int] | None:
-    try:
-        parts = [int(one) for one in (text or "").split(".")]
-    except ValueError:
-        return None
-    return parts + [0] * (5 - len(parts))
-
-
-def _firmware_matches(said: Any, has: str | None) -> bool:
-    if not isinstance(said, dict):
-        return has in ([said] if isinstance(said, str) else said)
-    version = _version(has)
-    if version is None:
-        return False
-    bounds = {bound: _version(text) or [] for bound, text in said.items()}
-    return bounds.get("at_least", []) <= version and (
-        "below" not in bounds or version < bounds["below"]
-    )
-
-
-def matches(rule: dict[str, Any], device: Any) -> bool:
-    """Whether a row of iot.devices with its type's name matches a rule."""
-
-    def holds(key: str, said: Any) -> bool:
-        listed = [said] if isinstance(said, str) else said
-        match key:
-            case "all":
-                return all(matches(one, device) for one in said)
-            case "any":
-                return any(matches(one, device) for one in said)
-            case "not":
-                return not matches(said, device)
-            case "tags":
-                return set(listed) <= set(device["tags"])
-            case "firmware":
-                return _firmware_matches(said, device["firmware_version"])
-            case "serial_prefix":
-                return bool(device["serial_number"].startswith(said))
-        column = {"type": "name", "status": "device_status"}.get(key, key)
-        return device[column] in listed
-
-    return all(holds(key, said) for key, said in rule.items())
-
-
-async def check_all(registry: Registry, tenant: Tenant, rules: dict[UUID, Any]) -> None:
-    """Every group of an organization has the devices that Python says."""
-    rows = await registry.owner.fetch(
-        "select d.*, t.name from iot.devices as d join iot.device_types as t"
-        " using (device_type_id) where organization_id = $1",
-        tenant.organization,
-    )
-    for group, rule in rules.items():
-        expected = {row["device_id"] for row in rows if matches(rule, row)}
-        assert await registry.members(group) == expected, rule
-
-
-class Fleet:
-    """An organization that the steps change: its devices in order, its groups with their rules."""
-
-    def __init__(self, registry: Registry, tenant: Tenant) -> None:
-        self.registry, self.tenant = registry, tenant
-        self.devices: list[UUID] = []
-        self.rules: dict[UUID, Any] = {}
-
-    async def step(self, kind: str, *said: Any) -> None:
-        if kind in ("enrol", "group"):
-            await getattr(self, kind)(*said)
-        elif kind == "rule" and self.rules:
-            await self.rule(list(self.rules)[said[0] % len(self.rules)], said[1])
-        elif kind in ("tags", "firmware", "move") and self.devices:
-            await getattr(self, kind)(self.devices[said[0] % len(self.devices)], said[1])
-
-    async def enrol(self, new: list[Any]) -> None:
-        made = await self.registry.enrol(
-            self.tenant,
-            *(
-                NewDevice(
-                    serial_number=f"{prefix}-{len(self.devices) + at}",
-                    device_type="gateway" if is_gateway else "thermometer",
-                    tags=tags,
-                    firmware_version=firmware,
-                )
-                for at, (prefix, tags, firmware, is_gateway) in enumerate(new)
-            ),
-        )
-        self.devices += made.values()
-
-    async def tags(self, device: UUID, tags: tuple[str, ...]) -> None:
-        await self._change(device, DeviceChange(tags=tags))
-
-    async def firmware(self, device: UUID, version: str | None) -> None:
-        await self._change(device, DeviceChange(firmware_version=version))
-
-    async def _change(self, device: UUID, change: DeviceChange) -> None:
-        await devices.change(self.registry.pool, self.tenant, device, change, None, CONTACT)
-
-    async def move(self, device: UUID, status: Any) -> None:
-        new = NewStatus(status=status, reason="a step")
-        try:
-            await life_cycle.move(self.registry.pool, self.tenant, device, new, CONTACT)
-        except IllegalMoveError:
-            return
-
-    async def group(self, rule: Any) -> UUID:
-        new = NewDeviceGroup(name=f"g{len(self.rules)}", kind="dynamic", rule=rule)
-        made = await device_groups.create(self.registry.pool, self.tenant, new)
-        self.rules[made.group_id] = rule
-        return made.group_id
-
-    async def rule(self, group: UUID, rule: Any) -> None:
-        change = DeviceGroupChange(rule=rule)
-        await device_groups.change(self.registry.pool, self.tenant, group, change, None)
-        self.rules[group] = rule
+from .conftest import Registry
+from .fleets import FIRMWARE, NEW, PLACE, RULES, SPOTS, STEPS, TAGS, Fleet, check_all
 
 
 @settings(max_examples=30)
@@ -211,6 +50,8 @@ async def test_any_rule_over_all_kinds_of_devices(
             for firmware in (None, *FIRMWARE)
         ]
     )
+    for at, device in enumerate(fleet.devices[::7]):
+        await fleet.place(device, SPOTS[at % len(SPOTS)])
     for rule in rules:
         await fleet.group(rule)
     await check_all(registry, fleet.tenant, fleet.rules)
@@ -312,6 +153,39 @@ async def test_enrolment_waits_for_a_new_group(registry: Registry) -> None:
     assert await registry.members(group) == set(fleet.devices)
 
 
+async def test_a_place_waits_for_a_tag_that_changes(registry: Registry) -> None:
+    """Each alone matches nothing; together they do."""
+    fleet = Fleet(registry, await registry.tenant())
+    await fleet.enrol([("x", (), None, False)])
+    circle = {"latitude": 0, "longitude": 0, "radius_m": 10}
+    group = await fleet.group({"all": [{"place": {"circle": circle}}, {"tags": "a"}]})
+    for first, then in ((("a",), (0.0, 0.0)), ((), (5.0, 5.0))):
+        async with transaction(registry.pool, fleet.tenant) as conn:
+            await conn.execute("update iot.devices set tags = $1", first)
+            move = asyncio.create_task(fleet.place(fleet.devices[0], then))
+            await until_somebody_waits(registry)
+        await move
+        assert await registry.members(group) == (set(fleet.devices) if first else set())
+    async with transaction(registry.pool, fleet.tenant) as conn:
+        fleet.time += timedelta(seconds=1)
+        await conn.execute(PLACE, fleet.devices[0], fleet.time, 0.0, 0.0)
+        change = asyncio.create_task(fleet.tags(fleet.devices[0], ("a",)))
+        await until_somebody_waits(registry)
+    await change
+    assert await registry.members(group) == set(fleet.devices)
+
+
+async def test_a_new_rule_waits_for_a_device_that_moves(registry: Registry) -> None:
+    fleet = Fleet(registry, await registry.tenant())
+    await fleet.enrol([("x", (), None, False)])
+    circle = {"latitude": 0, "longitude": 0, "radius_m": 10}
+    async with transaction(registry.pool, fleet.tenant) as conn:
+        await conn.execute(PLACE, fleet.devices[0], fleet.time, 0.0, 0.0)
+        group = asyncio.create_task(fleet.group({"place": {"circle": circle}}))
+        await until_somebody_waits(registry)
+    assert await registry.members(await group) == set(fleet.devices)
+
+
 @pytest.mark.parametrize("ends", [False, True])
 async def test_a_group_that_changes_or_ends_locks_nobody_out(
     registry: Registry, ends: bool
@@ -342,6 +216,8 @@ async def test_writers_at_once_leave_every_membership_right(registry: Registry) 
     await fleet.enrol([("x", ("a",), "1.0", False)] * 8)
     for tag in TAGS:
         await fleet.group({"tags": tag})
+    area = {"circle": {"latitude": 0, "longitude": 0, "radius_m": 150_000}}
+    await fleet.group({"place": area, "any": [{"tags": "a"}, {"tags": "b"}]})
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
 
@@ -350,9 +226,9 @@ async def test_writers_at_once_leave_every_membership_right(registry: Registry) 
             device = draws.choice(fleet.devices)
             tags = tuple(draws.sample(TAGS, draws.randint(0, 3)))
             rule = {draws.choice(["any", "all"]): [{"tags": one} for one in tags or TAGS]}
-            match draws.randrange(5):
+            match draws.randrange(6):
                 case 0:
-                    await fleet.rule(draws.choice(list(fleet.rules)), rule)
+                    await fleet.rule(draws.choice(list(fleet.rules)[:3]), rule)
                 case 1:
                     await registry.enrol(
                         fleet.tenant,
@@ -363,6 +239,8 @@ async def test_writers_at_once_leave_every_membership_right(registry: Registry) 
                     name = str(draws.random())
                     new = NewDeviceGroup(name=name, kind="dynamic", rule=rule)
                     await device_groups.create(registry.pool, fleet.tenant, new)
+                case 3:
+                    await fleet.place(device, draws.choice(SPOTS))
                 case _:
                     await fleet.tags(device, tags)
 

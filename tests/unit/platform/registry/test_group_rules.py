@@ -27,6 +27,7 @@ def _nested(depth: int) -> dict:
         {"serial_prefix": "A-"},
         {"all": [{"any": [{"tags": "a"}, {"not": {"tags": "b"}}]}, {"hardware_revision": "1.1"}]},
         {"any": [{"tags": "a"}] * 99},
+        {"place": {"circle": CIRCLE}, "not": {"place": {"box": BOX}}},
         _nested(group_rules.DEPTH_MAX),
     ],
 )
@@ -53,8 +54,6 @@ def test_a_rule_that_there_can_be(rule):
         ({"firmware": {"below": "2.x"}}, "rule.firmware.below: write a version of up to five"),
         ({"firmware": {"below": "1\n"}}, "rule.firmware.below: write a version of up to five"),
         ({"firmware": {"below": 2}}, "rule.firmware.below: write a version of up to five"),
-        ({"place": {"circle": CIRCLE}}, "rule.place: groups cannot be made by place yet"),
-        ({"place": {"box": BOX}}, "rule.place: groups cannot be made by place yet"),
         ({"place": {}}, "rule.place: write a circle or a box"),
         ({"place": {"box": BOX, "circle": CIRCLE}}, "rule.place: write a circle or a box"),
         ({"place": {"box": CIRCLE}}, "rule.place.box: give south, west, north, east, and nothing"),
