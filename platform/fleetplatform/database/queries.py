@@ -1,10 +1,14 @@
 """Named queries: SQL stands in the room that calls it."""
 
+import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import aiosql
+
+_NAME = re.compile(r"^-- name: (\w+)", re.MULTILINE)
 
 
 def load(file: str) -> Any:
@@ -22,4 +26,10 @@ def load(file: str) -> Any:
 
 @cache
 def _read(path: Path) -> Any:
+    files = sorted(path.glob("*.sql")) if path.is_dir() else [path]
+    names = Counter(name for file in files for name in _NAME.findall(file.read_text("utf-8")))
+    doubled = [name for name, count in names.items() if count > 1]
+    if doubled:
+        # One would silently stand for both.
+        raise ValueError(f"{path} names a query twice: {', '.join(doubled)}")
     return aiosql.from_path(path, "asyncpg")

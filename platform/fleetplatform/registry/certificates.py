@@ -233,7 +233,7 @@ async def note(
 async def of_device(pool: Pool, tenant: Tenant, device: UUID) -> DeviceCertificates:
     """The certificates that a device has shown, newest first; raises NotFoundError."""
     async with transaction(pool, tenant) as conn:
-        if not await _queries.has_device(conn, device_id=device):
+        if not await _queries.sees_device(conn, device_id=device):
             raise NotFoundError("the organization has no such device")
         found = [
             _certificate(row)

@@ -49,7 +49,7 @@ async def put(
             "an organization's quotas are set by the operator or by an organization above it"
         )
     async with transaction(pool, Tenant(organization_id, tenant.actor)) as conn:
-        await _queries.lock_organization(conn)
+        await _queries.lock_quotas(conn)
         found = await _read(conn, organization_id)
         if expected is not None and expected != found.revision:
             raise StaleError("the quotas were changed since they were read: read them again")

@@ -106,6 +106,6 @@ where device_id = :device_id
 order by certificate_id desc
 limit :count;
 
--- name: has_device(device_id)$
+-- name: sees_device(device_id)$
 -- Whether somebody sees a device.
 select exists (select from iot.devices where device_id = :device_id);

@@ -19,7 +19,7 @@ select
     ), 0) as readings_per_s
 from iot.quota_usage(:organization_id) as u;
 
--- name: lock_organization()^
+-- name: lock_quotas()^
 -- Wait for those who count against the quotas of the transaction's organization.
 select iot.lock_organization();
 
