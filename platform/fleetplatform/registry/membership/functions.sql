@@ -50,6 +50,9 @@ begin
             raise exception 'a rule has no condition "%"', key using errcode = 'check_violation';
         end if;
     end loop;
+    if parts = '{}' then
+        raise exception 'a rule has at least one condition' using errcode = 'check_violation';
+    end if;
     return '(' || array_to_string(parts, ' and ') || ')';
 end
 $$;

@@ -41,8 +41,12 @@ USUAL = {
     "device_type": "thermometer",
     "severity": "info",
     "devices": [],
+    "since_us": 1_780_272_000_000_000,
+    "until_us": 1_780_272_060_000_000,
+    "width_us": 60_000_000,
 }
-"""Members of bodies that schemas alone do not tell."""
+"""Members of bodies, and parameters, that schemas alone do not tell."""
+MOVED_BY_THE_WORKER = {"iot.reprocessing_jobs"}
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,7 @@ async def _fingerprints(everything: Any) -> dict[str, str]:
             FINGERPRINT.format(table), tenant.organization
         )
         for tenant in everything.tenants[CALLERS:]
-        for table in everything.tables
+        for table in set(everything.tables) - MOVED_BY_THE_WORKER
     }
 
 
@@ -256,7 +260,7 @@ async def test_lists_show_ones_own(everything) -> None:
             if answer.status_code == 403:
                 answer = await trier.send(place, caller, "admin", "")
             trier.check(str(place), answer.text, caller, answer.status_code)
-            assert answer.status_code in (200, 422), answer.text
+            assert answer.status_code in (200, 422), (path, answer.text)
     assert trier.leaks == []
 
 
@@ -301,7 +305,10 @@ async def _tries(everything: Any, conn: Any, table: str, victim: Any) -> Iterato
         " from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped",
         table,
     )
-    row = json.dumps(victim.rows[table], default=_plain)
+    row = await everything.owner.fetchval(
+        f"select to_jsonb(r) from {table} as r where organization_id = $1 limit 1",
+        victim.organization,
+    )
     into = ", ".join(one["name"] for one in columns if one["insert"]) or "organization_id"
     changed = next((one["name"] for one in columns if one["update"]), "organization_id")
     own = victim.organization
@@ -312,10 +319,6 @@ async def _tries(everything: Any, conn: Any, table: str, victim: Any) -> Iterato
         ("delete", f"delete from {table} where organization_id = $1", own),
         ("insert", f"insert into {table} ({into}) {populated}", json.loads(row)),
     ]
-
-
-def _plain(value: object) -> str:
-    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 @pytest.fixture

@@ -12,7 +12,13 @@ import yaml
 import fleetconf
 from fleetconf.convert import convert
 from fleetsim.load.profiles import steady
-from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
+from fleetsim.settings import (
+    DeviceTypeSettings,
+    FleetOrganization,
+    FleetPlan,
+    FleetSettings,
+    LoadSettings,
+)
 from fleetsim.shard.shard import Shard
 from fleetsim.transport.kinds import http_json
 
@@ -92,7 +98,7 @@ def _plan(url: str, token: str) -> FleetPlan:
         device_types={
             "thermometer": convert(_tree("device_type/thermometer.yaml"), DeviceTypeSettings)
         },
-        url=url, organization_token=token, rules=(),
+        url=url, organizations=(FleetOrganization(name="one", share=1.0, token=token),), rules=(),
     )  # fmt: skip
 
 

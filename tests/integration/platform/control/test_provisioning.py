@@ -208,10 +208,10 @@ async def test_registering_one_device_refuses_what_cannot_be(people):
     await register(people, "d1")
     kinds = {"serial_number": "d2", "device_type": "thermometer"}
     cases = [
-        (409, "conflict", {"serial_number": "d1"}),
-        (422, "invalid", {"serial_number": ""}),
-        (422, "invalid", {"device_type": "teapot"}),
-        (422, "invalid", {"gateway": "nobody"}),
+        (409, "serial_taken", {"serial_number": "d1"}),
+        (422, "invalid_serial", {"serial_number": ""}),
+        (422, "unknown_device_type", {"device_type": "teapot"}),
+        (422, "unknown_gateway", {"gateway": "nobody"}),
     ]
     for status, code, more in cases:
         found = await people.refusal("POST", "/v1/devices", kinds | more)

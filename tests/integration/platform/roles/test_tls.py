@@ -172,7 +172,8 @@ async def test_only_a_client_with_a_good_certificate_gets_a_word_in(
 def test_settings_that_cannot_do_are_one_sentence(make_settings, site, changes, said):
     platform = msgspec.structs.replace(make_settings(), tls=site.settings(**changes))
     settings = ProcessSettings(
-        platform=platform, host="127.0.0.1", port=0, database_urls={}, operator_token_sha256=""
+        platform=platform, host="127.0.0.1", port=0, database_urls={}, operator_token_sha256="",
+        encryption=None,
     )
     with pytest.raises(SettingsError, match=said):
         HttpServer(settings)

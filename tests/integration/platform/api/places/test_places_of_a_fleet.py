@@ -11,7 +11,13 @@ from fleetconf.convert import convert
 from fleetplatform.wire.clock import ClockLaw, wall_now_us
 from fleetsim.ledger.report import Disposition
 from fleetsim.load.profiles import steady
-from fleetsim.settings import DeviceTypeSettings, FleetPlan, FleetSettings, LoadSettings
+from fleetsim.settings import (
+    DeviceTypeSettings,
+    FleetOrganization,
+    FleetPlan,
+    FleetSettings,
+    LoadSettings,
+)
 from fleetsim.shard.shard import Shard
 from fleetsim.transport.kinds import http_json
 
@@ -39,7 +45,7 @@ def _plan(url: str, key: str, start_us: int) -> FleetPlan:
         load=LoadSettings(profile=steady.Settings(), interval=10.0, rate=None),
         transport=convert(transport, http_json.Settings),
         device_types={TRACKER: convert(_tree(f"device_type/{TRACKER}"), DeviceTypeSettings)},
-        url=url, organization_token=key, rules=(),
+        url=url, organizations=(FleetOrganization(name="one", share=1.0, token=key),), rules=(),
     )  # fmt: skip
 
 
