@@ -44,6 +44,7 @@ def test_an_address_where_there_is_none_is_one_sentence(fleetstorm: Fleetstorm, 
     assert "secret" not in ended.err
 
 
+@pytest.mark.campaign
 def test_pending_migrations_are_named(
     fleetstorm: Fleetstorm, database_url: str
 ) -> None:

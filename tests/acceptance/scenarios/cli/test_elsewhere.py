@@ -43,6 +43,7 @@ def test_a_platform_without_its_database_is_refused_before_anything_starts(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.campaign
 def test_another_web_server_is_no_platform(fleetstorm: Fleetstorm, web_server: str) -> None:
     words = (f"platform.url={web_server}", "platform.token=t", "verify=false", "start=now")
     ended = fleetstorm("run", *SHORT, *words)

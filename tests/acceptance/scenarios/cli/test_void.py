@@ -21,6 +21,7 @@ def test_a_generator_that_was_the_limit_makes_the_run_void(
     assert summary["generator"]["null_sink_per_s"] > 5_000
 
 
+@pytest.mark.campaign
 def test_a_generator_is_measured_alone_without_any_platform(
     fleetstorm: Fleetstorm, tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ async def test_an_empty_file_is_an_empty_report(platform):
         }  # fmt: skip
 
 
+@pytest.mark.campaign
 async def test_ten_thousand_lines_are_one_request(platform, platform_rows):
     tenant = await platform.tenant()
     body = HEADER + "".join(f"d{n},climate_v2,,,\n" for n in range(10_000))

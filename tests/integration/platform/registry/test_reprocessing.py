@@ -308,6 +308,7 @@ async def test_a_job_that_fails_again_and_again_is_given_up(make_bench) -> None:
     assert job.finished_at_us is not None
 
 
+@pytest.mark.campaign
 async def test_a_killed_worker_is_followed_by_one_that_goes_on(
     start_service, owner_of, eventually
 ) -> None:

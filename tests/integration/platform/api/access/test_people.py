@@ -121,6 +121,7 @@ async def test_the_last_key_of_an_admin_stays_unless_the_operator_takes_it(
     assert (await there.made("/api-keys", {"name": "new", "role": "admin"}))["token"]
 
 
+@pytest.mark.campaign
 async def test_of_two_admins_who_revoke_each_other_one_stays(caller, platform_rows, eventually):
     """Both are let in before either is done: the second must see what the first did."""
     tenant, admin = await caller()
