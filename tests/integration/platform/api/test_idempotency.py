@@ -43,7 +43,7 @@ async def test_sent_again_it_is_answered_the_same_and_done_once(platform, platfo
     count = "select count(*) from iot.devices where organization_id = $1"
     assert await platform_rows.fetchval(count, tenant.organization_id) == 1
     without = await post(platform, tenant.api_key, None, devices("a"))
-    assert (without.status, without.body["code"]) == (409, "conflict")
+    assert (without.status, without.body["code"]) == (409, "serial_taken")
 
 
 async def test_sent_many_times_at_once_it_is_done_once(platform, platform_rows):
@@ -158,7 +158,7 @@ async def test_a_claim_that_a_dead_process_left(platform, platform_rows):
     answer = await post(platform, tenant.api_key, "k", devices("b"))
     assert (answer.status, answer.body["code"]) == (422, "idempotency_key_reused")
     answer = await post(platform, tenant.api_key, "k", devices("a"))
-    assert (answer.status, answer.body["code"]) == (409, "conflict")
+    assert (answer.status, answer.body["code"]) == (409, "serial_taken")
 
 
 async def test_keys_expire_and_are_deleted(pool_as):
