@@ -208,10 +208,10 @@ async def test_registering_one_device_refuses_what_cannot_be(people):
     await register(people, "d1")
     kinds = {"serial_number": "d2", "device_type": "thermometer"}
     cases = [
-        (409, "conflict", {"serial_number": "d1"}),
-        (422, "invalid", {"serial_number": ""}),
-        (422, "invalid", {"device_type": "teapot"}),
-        (422, "invalid", {"gateway": "nobody"}),
+        (409, "serial_taken", {"serial_number": "d1"}),
+        (422, "invalid_serial", {"serial_number": ""}),
+        (422, "unknown_device_type", {"device_type": "teapot"}),
+        (422, "unknown_gateway", {"gateway": "nobody"}),
     ]
     for status, code, more in cases:
         found = await people.refusal("POST", "/v1/devices", kinds | more)
@@ -302,3 +302,59 @@ async def test_contacts_moves_rotations_and_enrolments_do_not_block_each_other(p
     answers = await asyncio.gather(*calls)
     assert {one.status for one in answers} <= {200, 201, 409}
     assert {o.body["code"] for o in answers if o.status == 409} <= {"illegal_move"}
+
+
+async def test_contacts_and_enrolments_that_are_counted_do_not_block_each_other(
+    platform, people, anybody
+):
+    """Both count devices against the quota and write the registry, so both in one order."""
+    operator = Caller(platform, "operator-token-of-the-tests")
+    path = f"/v1/organizations/{people.organization_id}/quotas"
+    await operator.ok("PUT", path, {"devices": 1_000})
+    factory = root()
+    await trust(people, factory, device_type="thermometer")
+    made = await asyncio.gather(
+        *(
+            anybody.call("POST", "/v1/provision", factory.issue(s).contact(s))
+            for s in (f"d{n}" for n in range(12))
+        ),
+        *(
+            people.call(
+                "POST",
+                "/v1/devices/bulk",
+                {
+                    "devices": [
+                        {"serial_number": f"b{n}-{m}", "device_type": "thermometer"}
+                        for m in range(20)
+                    ]
+                },
+            )
+            for n in range(12)
+        ),
+    )
+    assert [one.status for one in made] == [201] * 24
+
+
+async def test_a_token_that_is_taken_back_while_it_asks_gets_no_other(
+    people, anybody, platform_rows
+):
+    made = await claim(people, device_type="thermometer")
+    contact = {"claim_token": made["token"], "serial_number": "d1"}
+    first = await anybody.ok("POST", "/v1/provision", contact)
+    device = Caller(people.service, first["token"])
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    async with platform_rows.transaction():
+        await platform_rows.execute(
+            "select pg_advisory_xact_lock(hashtextextended('iot.registry_revision', 0))"
+        )
+        asked = asyncio.create_task(device.call("POST", "/v1/device/token"))
+        async with asyncio.timeout(10):
+            while not await platform_rows.fetchval(waiting):
+                await asyncio.sleep(0.01)
+        await platform_rows.execute(
+            "update iot.device_credentials set revoked_at = clock_timestamp()"
+            " where device_id = $1",
+            first["device_id"],
+        )
+    answer = await asked
+    assert (answer.status, answer.body["code"]) == (401, "unauthorized")
