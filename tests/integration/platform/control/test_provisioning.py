@@ -358,3 +358,19 @@ async def test_a_token_that_is_taken_back_while_it_asks_gets_no_other(
         )
     answer = await asked
     assert (answer.status, answer.body["code"]) == (401, "unauthorized")
+
+
+async def test_a_device_that_comes_behind_a_gateway_has_no_tokens_any_more(
+    people, anybody, platform_rows
+):
+    made = await claim(people, device_type="thermometer")
+    contact = {"claim_token": made["token"], "serial_number": "d1"}
+    device = (await anybody.ok("POST", "/v1/provision", contact))["device_id"]
+    good = (
+        "select count(*) from iot.device_credentials"
+        " where device_id = $1 and (revoked_at is null or revoked_at > clock_timestamp())"
+    )
+    assert await platform_rows.fetchval(good, device) == 1
+    gateway = await register(people, "g1", "gateway")
+    await people.ok("PATCH", f"/v1/devices/{device}", {"gateway_id": gateway})
+    assert await platform_rows.fetchval(good, device) == 0
