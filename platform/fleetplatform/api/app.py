@@ -29,6 +29,7 @@ _UNREACHABLE = (
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
 )
 
 
@@ -96,7 +97,7 @@ def _places(extra: object) -> list[dict[str, str]]:
 
 
 def _fail(request: Request, error: Exception) -> Response[bytes]:  # type: ignore[type-arg]
-    """What should not happen, and a database that is not there."""
+    """What should not happen, and a database that is not there or gave somebody else way."""
     if isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError):
         detail = "a text or number in the body cannot be stored"
         return _reply(Problem("invalid", "The request cannot be done", 422, detail))

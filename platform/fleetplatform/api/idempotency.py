@@ -23,7 +23,10 @@ from fleetplatform.registry.idempotency import Asked, Kept
 
 HEADER = "Idempotency-Key"
 
-_KEPT_HEADERS = {b"content-type", b"content-length", b"etag", b"location", b"www-authenticate"}
+_KEPT_HEADERS = {
+    b"content-type", b"content-length", b"etag", b"location", b"www-authenticate", b"retry-after",
+    b"allow",
+}  # fmt: skip
 _NOT_KEPT = {401, 403, 429}
 _log = structlog.get_logger()
 

@@ -8,10 +8,11 @@ from litestar.params import Parameter
 from fleetplatform.wire.paging import LIMIT, LIMIT_MAX, Page, parse_page
 
 
-def page_of(*sorts: str) -> Provide:
+def page_of(*sorts: str, both_ways: bool = True) -> Provide:
     """The dependency `page` of a list that can be sorted by these keys, by the first if not said.
 
-    It adds the parameters cursor, limit and sort to the route.
+    It adds the parameters cursor, limit and sort to the route. both_ways: whether the list heeds
+    `descending`; where it does not, that is refused and not passed over.
     """
 
     def provide(
@@ -20,14 +21,15 @@ def page_of(*sorts: str) -> Provide:
         ] = None,
         limit: Annotated[int, Parameter(ge=1, le=LIMIT_MAX, description="items at most")] = LIMIT,
         sort: Annotated[
-            str, Parameter(description=_told(sorts))
+            str, Parameter(description=_told(sorts, both_ways))
         ] = sorts[0],
     ) -> Page:
-        return parse_page(cursor, limit, sort, sorts)
+        return parse_page(cursor, limit, sort, sorts, both_ways=both_ways)
 
     return Provide(provide, sync_to_thread=False)
 
 
-def _told(sorts: tuple[str, ...]) -> str:
+def _told(sorts: tuple[str, ...], both_ways: bool) -> str:
     offered = ", ".join(sorts)
-    return offered if sorts[0].startswith("-") else f"{offered}; with - before it: descending"
+    one_way = sorts[0].startswith("-") or not both_ways
+    return offered if one_way else f"{offered}; with - before it: descending"

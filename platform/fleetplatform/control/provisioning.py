@@ -28,6 +28,7 @@ from fleetplatform.registry import (
     device_types,
     devices,
     life_cycle,
+    quotas,
     sensors,
 )
 from fleetplatform.registry.life_cycle import Met
@@ -198,6 +199,10 @@ async def _take_in(
 async def _meet(
     conn: Connection, organization: UUID, shown: _Shown, overlap_s: float
 ) -> Provisioned:
+    if shown.device_type is not None:
+        # It may have to be registered and counted, and whoever enrols counts first too: taken the
+        # other way round, the two locks would wait for each other.
+        await quotas.hold(conn)
     met = await life_cycle.meet(conn, organization, shown.serial_number)
     if met is None:
         met = await _register(conn, organization, shown)
@@ -276,11 +281,21 @@ async def rotate_own_token(pool: Pool, token: str, overlap_s: float) -> NewToken
 
     Raises ForbiddenError (device_inactive) and ConflictError (too_many_tokens).
     """
+    sha256 = digest(token)
     async with pool.acquire() as conn:
-        row = await _queries.find_device_token(conn, sha256=digest(token))
+        row = await _queries.find_device_token(conn, sha256=sha256)
     if row is None:
         return None
-    if row["device_status"] not in ("active", "maintenance"):
-        raise ForbiddenError(f"the device is {row['device_status']}", code="device_inactive")
     tenant = Tenant(row["organization_id"], f"device:{row['device_id']}")
-    return await credentials.rotate(pool, tenant, row["device_id"], overlap_s)
+    async with transaction(pool, tenant) as conn:
+        # Asked again where nobody changes it any more: the token may have been taken back, or the
+        # device suspended, while this waited.
+        await life_cycle.hold(conn)
+        row = await _queries.find_device_token(conn, sha256=sha256)
+        if row is None:
+            return None
+        if row["device_status"] not in ("active", "maintenance"):
+            raise ForbiddenError(f"the device is {row['device_status']}", code="device_inactive")
+        return await credentials.rotate_within(
+            conn, row["organization_id"], row["device_id"], overlap_s
+        )

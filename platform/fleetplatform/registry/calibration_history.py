@@ -18,7 +18,6 @@ from fleetplatform.registry.fields import (
     check_text,
     instant,
     instant_or_none,
-    soonest_after,
 )
 from fleetplatform.timeseries.instants import to_us
 from fleetplatform.wire.paging import Page, cut
@@ -114,7 +113,7 @@ async def due(pool: Pool, tenant: Tenant, before_us: int, page: Page) -> Calibra
 
     One that a later one has followed is due no more, whenever that begins to hold.
     """
-    after = soonest_after(page)
+    after = after_instant(page)
     async with transaction(pool, tenant) as conn:
         found = [
             _view(row)

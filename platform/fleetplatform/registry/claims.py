@@ -14,6 +14,7 @@ from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.errors import ForbiddenError, InvalidError, NotFoundError
 from fleetplatform.registry import device_types
+from fleetplatform.registry.fields import after_instant
 from fleetplatform.registry.tokens import new_token
 from fleetplatform.timeseries.instants import to_datetime, to_us
 from fleetplatform.wire.paging import Page, cut
@@ -86,7 +87,7 @@ def _check(new: NewClaimToken) -> None:
 
 async def listed(pool: Pool, tenant: Tenant, page: Page) -> ClaimTokens:
     """The claim tokens that nobody revoked, in the order in which they were made."""
-    after = None if page.after_value is None else _instant(page.after_value)
+    after = after_instant(page)
     async with transaction(pool, tenant) as conn:
         rows = [
             row
@@ -96,12 +97,6 @@ async def listed(pool: Pool, tenant: Tenant, page: Page) -> ClaimTokens:
         ]
     shown, cursor = cut(rows, page, lambda row: (str(to_us(row["created_at"])), row["claim_id"]))
     return ClaimTokens(claim_tokens=tuple(_view(row) for row in shown), next_cursor=cursor)
-
-
-def _instant(text: str) -> datetime:
-    if not (text.isascii() and text.isdigit()) or len(text) > 18 or int(text) > EXPIRES_US_MAX:
-        raise InvalidError("cursor: give the next_cursor of this list", code="invalid_cursor")
-    return to_datetime(int(text))
 
 
 async def revoke(pool: Pool, tenant: Tenant, claim: UUID) -> None:

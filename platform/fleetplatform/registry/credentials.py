@@ -5,7 +5,7 @@ all the time never stands without one.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,17 @@ async def add(conn: Connection, organization: UUID, devices: Sequence[UUID]) -> 
     return {device: token for device, (token, _) in zip(devices, made, strict=True)}
 
 
+async def end(conn: Connection, organization: UUID, device: UUID, overlap_s: float) -> datetime:
+    """The tokens of a device are good for so long and no longer; returns until when."""
+    until: datetime = await _queries.end_credentials(
+        conn,
+        organization_id=organization,
+        device_id=device,
+        overlap=timedelta(seconds=overlap_s),
+    )
+    return until
+
+
 async def rotate(pool: Pool, tenant: Tenant, device: UUID, overlap_s: float) -> NewToken:
     """A new token for a device; those before it are good for `overlap_s` more (wall clock).
 
@@ -59,12 +70,7 @@ async def rotate_within(
     if row["gateway_id"] is not None:
         sentence = "its gateway speaks for the device, which has no tokens of its own"
         raise ForbiddenError(sentence, code="behind_gateway")
-    until = await _queries.end_credentials(
-        conn,
-        organization_id=organization,
-        device_id=device,
-        overlap=timedelta(seconds=overlap_s),
-    )
+    until = await end(conn, organization, device, overlap_s)
     good = await _queries.count_good_credentials(
         conn, organization_id=organization, device_id=device
     )

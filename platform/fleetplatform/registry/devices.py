@@ -241,6 +241,9 @@ async def change(
         )
         if changed is None:
             await _refuse_change(conn, tenant.organization, device)
+        if isinstance(wanted.gateway_id, UUID):
+            # From now on the gateway speaks for it, and nobody could take its tokens back.
+            await credentials.end(conn, tenant.organization, device, 0.0)
         row = await _queries.find_device(conn, device_id=device)
     return view(row, contact)
 

@@ -44,10 +44,3 @@ def after_instant(page: Page) -> datetime | None:
     except (ValueError, OverflowError):
         message = "cursor: give the next_cursor of this list"
         raise InvalidError(message, code="invalid_cursor") from None
-
-
-def soonest_after(page: Page) -> datetime | None:
-    """The same for a list that goes by the soonest only; raises InvalidError (invalid_sort) too."""
-    if page.descending:
-        raise InvalidError(f"sort: this list goes by {page.sort} only", code="invalid_sort")
-    return after_instant(page)

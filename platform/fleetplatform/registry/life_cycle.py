@@ -63,9 +63,14 @@ class Met:
     device_type_version: str
 
 
+async def hold(conn: Connection) -> None:
+    """Until the transaction ends nobody else changes devices or their tokens."""
+    await _queries.hold_registry(conn)
+
+
 async def meet(conn: Connection, organization: UUID, serial_number: str) -> Met | None:
     """The device with a serial number, held until the transaction ends; None: there is none."""
-    await _queries.hold_registry(conn)
+    await hold(conn)
     row = await _queries.meet_device(
         conn, organization_id=organization, serial_number=serial_number
     )

@@ -15,7 +15,6 @@ from fleetplatform.registry.fields import (
     check_text,
     instant,
     instant_or_none,
-    soonest_after,
 )
 from fleetplatform.timeseries.instants import to_us
 from fleetplatform.wire.paging import Page, cut
@@ -97,7 +96,7 @@ async def change(
 
 async def due(pool: Pool, tenant: Tenant, before_us: int, page: Page) -> MaintenanceRecords:
     """A page of what is due before a time and was not done again since, soonest first."""
-    after = soonest_after(page)
+    after = after_instant(page)
     async with transaction(pool, tenant) as conn:
         found = [
             _view(row)

@@ -49,7 +49,7 @@ async def put(
             "an organization's quotas are set by the operator or by an organization above it"
         )
     async with transaction(pool, Tenant(organization_id, tenant.actor)) as conn:
-        await _queries.lock_quotas(conn)
+        await hold(conn)
         found = await _read(conn, organization_id)
         if expected is not None and expected != found.revision:
             raise StaleError("the quotas were changed since they were read: read them again")
@@ -70,6 +70,11 @@ async def usage(pool: Pool, tenant: Tenant, organization_id: UUID) -> Usage:
         for kind in _KINDS
     }
     return Usage(organization_id=organization_id, **uses)
+
+
+async def hold(conn: Connection) -> None:
+    """Until the transaction ends nobody else counts against the quotas of its organization."""
+    await _queries.lock_quotas(conn)
 
 
 async def ensure_room(conn: Connection, kind: str, asked: int) -> None:

@@ -44,14 +44,16 @@ class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     id: UUID
 
 
-def parse_page(cursor: str | None, limit: int, sort: str, sorts: Sequence[str]) -> Page:
+def parse_page(
+    cursor: str | None, limit: int, sort: str, sorts: Sequence[str], *, both_ways: bool = True
+) -> Page:
     """The page that a request asks for; `sort` is one of `sorts`, with - before it for descending.
 
-    A sort that is offered with - is offered descending only. Raises InvalidError (invalid_sort,
-    invalid_cursor).
+    A sort that is offered with - is offered descending only, and without `both_ways` one that is
+    offered without it ascending only. Raises InvalidError (invalid_sort, invalid_cursor).
     """
     key = sort.removeprefix("-")
-    if sort not in sorts and key not in sorts:
+    if sort not in sorts and not (both_ways and key in sorts):
         known = ", ".join(sorts)
         raise InvalidError(f"sort: {sort!r} is not one of {known}", code="invalid_sort")
     page = Page(limit, key, sort.startswith("-"))

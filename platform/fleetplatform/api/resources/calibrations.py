@@ -44,7 +44,7 @@ async def read_calibration(
     return await calibration_history.read(context.pool, tenant, calibration_id)
 
 
-@get("/v1/calibrations/due", dependencies={"page": page_of("due")})
+@get("/v1/calibrations/due", dependencies={"page": page_of("due", both_ways=False)})
 async def list_due_calibrations(
     tenant: Tenant,
     context: Context,

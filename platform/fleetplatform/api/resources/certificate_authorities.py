@@ -26,7 +26,7 @@ async def trust_authority(
     return await certificates.trust(context.pool, tenant, data)
 
 
-@get("/v1/certificate-authorities", dependencies={"page": page_of("name")})
+@get("/v1/certificate-authorities", dependencies={"page": page_of("name", both_ways=False)})
 async def list_authorities(tenant: Tenant, context: Context, page: Page) -> CertificateAuthorities:
     """The authorities that are trusted, in order of name."""
     return await certificates.listed(context.pool, tenant, page)

@@ -35,7 +35,7 @@ async def list_maintenance(
     return await maintenance.listed(context.pool, tenant, device_id, page)
 
 
-@get("/v1/maintenance/due", dependencies={"page": page_of("due")})
+@get("/v1/maintenance/due", dependencies={"page": page_of("due", both_ways=False)})
 async def list_due_maintenance(
     tenant: Tenant,
     context: Context,

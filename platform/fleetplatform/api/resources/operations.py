@@ -15,7 +15,7 @@ from fleetplatform.wire.resources.devices import DeviceStatus
 from fleetplatform.wire.resources.operations import Operations
 
 
-@get("/v1/operations", dependencies={"page": page_of("created")})
+@get("/v1/operations", dependencies={"page": page_of("created", both_ways=False)})
 async def list_operations(
     tenant: Tenant,
     context: Context,

@@ -12,6 +12,7 @@ from fleetplatform.api.paging import page_of
 from fleetplatform.control import configurations, provisioning
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.registry import certificates, claims, credentials, devices
+from fleetplatform.registry.organizations import Role
 from fleetplatform.wire.paging import Page
 from fleetplatform.wire.resources.certificates import DeviceCertificates
 from fleetplatform.wire.resources.devices import EnrolledDevice, NewDevice
@@ -99,7 +100,11 @@ async def make_claim_token(data: NewClaimToken, tenant: Tenant, context: Context
     return await claims.make(context.pool, tenant, data)
 
 
-@get("/v1/claim-tokens", dependencies={"page": page_of("created")})
+@get(
+    "/v1/claim-tokens",
+    opt={"role": Role.OPERATOR},
+    dependencies={"page": page_of("created", both_ways=False)},
+)
 async def list_claim_tokens(tenant: Tenant, context: Context, page: Page) -> ClaimTokens:
     """The claim tokens that nobody revoked, used up and expired ones too."""
     return await claims.listed(context.pool, tenant, page)

@@ -142,3 +142,16 @@ async def test_a_cursor_is_for_its_own_list(platform):
         join = "&" if "?" in path else "?"
         answer = await get(platform, tenant, f"{path}{join}cursor={cursor}")
         assert (answer.status, answer.body["code"]) == (422, "invalid_cursor"), path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "claim-tokens?sort=-created", "certificate-authorities?sort=-name",
+        "operations?sort=-created", "maintenance/due?sort=-due", "calibrations/due?sort=-due",
+    ],
+)  # fmt: skip
+async def test_a_list_that_goes_one_way_refuses_the_other(platform, path):
+    """An order that is asked for is kept or refused, and never silently another."""
+    answer = await get(platform, await platform.tenant(), f"/v1/{path}")
+    assert (answer.status, answer.body["code"]) == (422, "invalid_sort")

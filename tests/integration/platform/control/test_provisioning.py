@@ -302,3 +302,75 @@ async def test_contacts_moves_rotations_and_enrolments_do_not_block_each_other(p
     answers = await asyncio.gather(*calls)
     assert {one.status for one in answers} <= {200, 201, 409}
     assert {o.body["code"] for o in answers if o.status == 409} <= {"illegal_move"}
+
+
+async def test_contacts_and_enrolments_that_are_counted_do_not_block_each_other(
+    platform, people, anybody
+):
+    """Both count devices against the quota and write the registry, so both in one order."""
+    operator = Caller(platform, "operator-token-of-the-tests")
+    path = f"/v1/organizations/{people.organization_id}/quotas"
+    await operator.ok("PUT", path, {"devices": 1_000})
+    factory = root()
+    await trust(people, factory, device_type="thermometer")
+    made = await asyncio.gather(
+        *(
+            anybody.call("POST", "/v1/provision", factory.issue(s).contact(s))
+            for s in (f"d{n}" for n in range(12))
+        ),
+        *(
+            people.call(
+                "POST",
+                "/v1/devices/bulk",
+                {
+                    "devices": [
+                        {"serial_number": f"b{n}-{m}", "device_type": "thermometer"}
+                        for m in range(20)
+                    ]
+                },
+            )
+            for n in range(12)
+        ),
+    )
+    assert [one.status for one in made] == [201] * 24
+
+
+async def test_a_token_that_is_taken_back_while_it_asks_gets_no_other(
+    people, anybody, platform_rows
+):
+    made = await claim(people, device_type="thermometer")
+    contact = {"claim_token": made["token"], "serial_number": "d1"}
+    first = await anybody.ok("POST", "/v1/provision", contact)
+    device = Caller(people.service, first["token"])
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    async with platform_rows.transaction():
+        await platform_rows.execute(
+            "select pg_advisory_xact_lock(hashtextextended('iot.registry_revision', 0))"
+        )
+        asked = asyncio.create_task(device.call("POST", "/v1/device/token"))
+        async with asyncio.timeout(10):
+            while not await platform_rows.fetchval(waiting):
+                await asyncio.sleep(0.01)
+        await platform_rows.execute(
+            "update iot.device_credentials set revoked_at = clock_timestamp()"
+            " where device_id = $1",
+            first["device_id"],
+        )
+    answer = await asked
+    assert (answer.status, answer.body["code"]) == (401, "unauthorized")
+
+
+async def test_a_device_that_comes_behind_a_gateway_has_no_tokens_any_more(
+    people, anybody, platform_rows
+):
+    made = await claim(people, device_type="thermometer")
+    contact = {"claim_token": made["token"], "serial_number": "d1"}
+    device = (await anybody.ok("POST", "/v1/provision", contact))["device_id"]
+    good = (
+        "select count(*) from iot.device_credentials"
+        " where device_id = $1 and (revoked_at is null or revoked_at > clock_timestamp())"
+    )
+    assert await platform_rows.fetchval(good, device) == 1
+    gateway = await register(people, "g1", "gateway")
+    await people.ok("PATCH", f"/v1/devices/{device}", {"gateway_id": gateway})
+    assert await platform_rows.fetchval(good, device) == 0

@@ -185,7 +185,7 @@ LIMITED = {
     "alert_rules", "alert_events", "device_groups", "device_group_members",
     "sensor_hourly_aggregates", "maintenance_records", "reprocessing_jobs",
     "device_locations", "device_places", "geofence_presences", "geofence_events",
-    "device_certificates", "device_configuration_versions",
+    "device_certificates", "device_configuration_versions", "claim_tokens",
 }  # fmt: skip
 """Tables of which people who are limited to groups of devices see a part; sensor_data says so in
 its own tenant policy, which is cheaper by row."""

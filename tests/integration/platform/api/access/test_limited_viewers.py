@@ -114,6 +114,23 @@ async def test_what_is_shared_changes_at_once(fleet, limited, platform_rows):
     assert await seen_by(viewer) == {"a", "b", "c"}
 
 
+async def test_no_viewer_sees_claim_tokens(fleet, limited, platform):
+    """They name devices that are in no group yet; in the database too a limited one sees none."""
+    tenant, admin = fleet
+    _, viewer, _, group_id = limited
+    claim = {"serial_number": "to come", "expires_at_us": wall_now_us() + 3_600_000_000}
+    await admin.made("/claim-tokens", claim)
+    assert await admin.seen("/claim-tokens", "claim_tokens", "serial_number") == {"to come"}
+    assert (await viewer("GET", "/claim-tokens")).status == 403
+    settings = platform.settings
+    async with await open_pool(
+        settings.database_urls["iot_api"], settings.platform.database, "iot_api"
+    ) as pool:
+        for groups, count in ((None, 1), ((group_id,), 0)):
+            async with transaction(pool, Tenant(tenant.organization_id, "", groups)) as conn:
+                assert await conn.fetchval("select count(*) from iot.claim_tokens") == count
+
+
 async def test_a_limited_viewer_sees_nothing_below_either(fleet, limited):
     _, admin = fleet
     _, viewer, *_ = limited
