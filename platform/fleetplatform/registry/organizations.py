@@ -77,12 +77,16 @@ async def create(
 ) -> FoundedOrganization:
     """A new tenant with its first API key, below what its maker sees; None: made by the operator.
 
-    Raises NotFoundError for a parent that they do not see, ConflictError (organization_depth).
+    Raises NotFoundError for a parent that they do not see, ConflictError (organization_depth), and
+    ForbiddenError (organization_bounded): what is below an organization has no quotas of its own,
+    so who has quotas could have any number of devices there.
     """
     tenant = None if principal is None else principal.tenant
     parent = new.parent_id if tenant is None else new.parent_id or tenant.organization
     if parent is not None:
         await act_in(pool, tenant, parent)
+    if tenant is not None:
+        await _check_unbounded(pool, tenant, parent)
     async with pool.acquire() as conn:
         (organization_id,) = await _queries.new_ids(conn, count=1)
     token, token_sha256 = new_token()
@@ -103,6 +107,15 @@ async def create(
     except asyncpg.CheckViolationError as error:
         _refuse(error)
     return FoundedOrganization(**_shown(row), api_key=token)
+
+
+async def _check_unbounded(pool: Pool, tenant: Tenant, parent: UUID | None) -> None:
+    async with transaction(pool, tenant) as conn:
+        if await _queries.is_bounded(conn, organization_id=parent):
+            raise ForbiddenError(
+                "an organization with quotas has others made below it by the operator alone",
+                code="organization_bounded",
+            )
 
 
 async def read(pool: Pool, tenant: Tenant | None, organization: UUID) -> Organization:

@@ -102,6 +102,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "organization_ambiguous": Code(
             409, "Several organizations trust the authority: say organization_id."
         ),
+        "organization_bounded": Code(
+            403, "An organization with quotas has others made below it by the operator alone."
+        ),
         "organization_cycle": Code(409, "An organization cannot lie below itself."),
         "organization_depth": Code(409, "The tree of organizations would be too deep."),
         "organization_unsaid": Code(

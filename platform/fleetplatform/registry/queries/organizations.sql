@@ -4,6 +4,14 @@ insert into iot.organizations (organization_id, parent_id, name)
 values (:organization_id, :parent_id, :name)
 returning organization_id, parent_id, name, created_at, revision;
 
+-- name: is_bounded(organization_id)$
+-- Whether an organization, or one above it that is seen, has a quota.
+select exists (
+    select from iot.organization_quotas as q
+    where num_nonnulls(q.devices, q.readings_per_s, q.rules, q.storage_days) > 0
+      and iot.is_within(:organization_id::uuid, q.organization_id)
+);
+
 -- name: see_every_organization()^
 -- As the operator sees: all of the tree, until the end of the transaction.
 select set_config('app.organization_ids', iot.every_organization(), true);

@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from fleetplatform.wire.resources.devices import NewDevice
+from fleetplatform.wire.resources.quotas import NewQuotas
 
 THERMOMETER = NewDevice(serial_number="t1", device_type="thermometer")
 ONE = {"serial_number": "t2", "device_type": "thermometer"}
@@ -183,3 +184,20 @@ async def test_the_tree_is_of_bounded_depth(caller):
     reply = await top("POST", "/organizations", {"name": "n", "parent_id": above})
     assert reply.outcome == (409, "organization_depth")
     assert len(await top.seen("/organizations", "organizations", "organization_id")) == 32
+
+
+async def test_who_has_quotas_makes_no_organizations_that_have_none(platform, tree):
+    """Or quotas would bound nobody; the operator decides for the tree."""
+    first_id, first = tree["first"]
+    parent_id, parent = tree["parent"]
+    async with platform.operator() as operator:
+        await operator.put_quotas(uuid.UUID(first_id), NewQuotas(devices=5))
+        refused = (403, "organization_bounded")
+        assert (await first("POST", "/organizations", {"name": "x"})).outcome == refused
+        grandchild, _ = tree["grandchild"]
+        below = {"name": "x", "parent_id": grandchild}
+        assert (await first("POST", "/organizations", below)).outcome == refused
+        assert (await parent("POST", "/organizations", below)).outcome == refused
+        assert (await parent("POST", "/organizations", {"name": "y"})).status == 201
+        await operator.put_quotas(uuid.UUID(first_id), NewQuotas())
+    assert (await first("POST", "/organizations", {"name": "x"})).status == 201
