@@ -189,7 +189,7 @@ async def test_the_tree_is_of_bounded_depth(caller):
 async def test_who_has_quotas_makes_no_organizations_that_have_none(platform, tree):
     """Or quotas would bound nobody; the operator decides for the tree."""
     first_id, first = tree["first"]
-    parent_id, parent = tree["parent"]
+    _, parent = tree["parent"]
     async with platform.operator() as operator:
         await operator.put_quotas(uuid.UUID(first_id), NewQuotas(devices=5))
         refused = (403, "organization_bounded")
