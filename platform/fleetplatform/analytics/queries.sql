@@ -32,7 +32,8 @@ from (
 ) as r;
 
 -- name: buckets(sensor_id, sensor_type, since, until, width)
--- A span in buckets of one width, those in which anything was measured.
+-- A span in buckets of one width, those in which anything was measured. As in the rollups, a value
+-- whose square, summed, no float could hold is left out.
 select
     date_bin(:width::interval, measurement_timestamp, :since) as bucket_start,
     count(*) as reading_count,
@@ -47,7 +48,7 @@ where sensor_id = :sensor_id
   and sensor_type = :sensor_type
   and measurement_timestamp >= :since
   and measurement_timestamp < :until
-  and measurement_value is not null
+  and abs(measurement_value) < 1e100
 group by 1
 order by 1;
 

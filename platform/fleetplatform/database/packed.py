@@ -16,6 +16,12 @@ def floats(packed: bytes) -> NDArray[np.float64]:
 
 
 def times_us(packed: bytes) -> NDArray[np.int64]:
-    """What string_agg(timestamptz_send(…), '') made, in µs since 1970; no infinities."""
+    """What string_agg(timestamptz_send(…), '') made, in µs since 1970.
+
+    The infinities become the least and the greatest number.
+    """
     column: Any = np.frombuffer(packed, dtype=">i8")
-    return column.astype(np.int64) + EPOCH_2000_US  # type: ignore[no-any-return]
+    times: NDArray[np.int64] = column.astype(np.int64)
+    limits = np.iinfo(np.int64)
+    times[(times != limits.min) & (times != limits.max)] += EPOCH_2000_US
+    return times

@@ -7,14 +7,14 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetplatform.database import packed
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
-from fleetplatform.registry.calibrations import ALWAYS_US, HIGHER_MAX, NEVER_US
+from fleetplatform.registry.calibrations import HIGHER_MAX
 from fleetplatform.registry.identifiers import Halves, split
 
 _queries: Any = load(__file__)
 
-_EPOCH_2000_US = 946_684_800_000_000
 _DIGEST_BYTES = 32
 
 
@@ -101,9 +101,9 @@ async def read(pool: Pool, seen: int) -> Changes | None:
         sensors = await _queries.changed_sensors(conn, seen=seen)
         calibrations = await _queries.changed_calibrations(conn, seen=seen)
         credentials = await _queries.changed_credentials(conn, seen=seen)
-    packed = (devices, sensors, calibrations, credentials)
+    columns = (devices, sensors, calibrations, credentials)
     return Changes(
-        revision=max([seen, *(row["revision"] for row in (*types, *rules, *quotas, *packed))]),
+        revision=max([seen, *(row["revision"] for row in (*types, *rules, *quotas, *columns))]),
         device_types=[(row["device_type_id"], row["name"]) for row in types],
         devices=_devices(devices),
         sensors=_sensors(sensors),
@@ -141,8 +141,8 @@ def _sensors(row: Any) -> Sensors:
         device_high=device_high,
         device_low=device_low,
         sensor_type=_column(row["types"], ">i2").astype(np.int16),
-        value_min=_column(row["minima"], ">f8").astype(np.float64),
-        value_max=_column(row["maxima"], ">f8").astype(np.float64),
+        value_min=packed.floats(row["minima"]),
+        value_max=packed.floats(row["maxima"]),
         active=_column(row["active"], "?"),
         sensitive=_column(row["sensitive"], "?"),
         names=row["names"],
@@ -154,32 +154,25 @@ def _calibrations(row: Any) -> NewCalibrations:
     return NewCalibrations(
         sensor_high=high,
         sensor_low=low,
-        from_us=_times_us(row["valid_from"]),
-        due_us=_times_us(row["due"]),
-        multiplier=_column(row["multipliers"], ">f8").astype(np.float64),
-        offset=_column(row["offsets"], ">f8").astype(np.float64),
-        higher=_column(row["higher"], ">f8").astype(np.float64).reshape(-1, HIGHER_MAX),
+        from_us=packed.times_us(row["valid_from"]),
+        due_us=packed.times_us(row["due"]),
+        multiplier=packed.floats(row["multipliers"]),
+        offset=packed.floats(row["offsets"]),
+        higher=packed.floats(row["higher"]).reshape(-1, HIGHER_MAX),
     )
 
 
 def _credentials(row: Any) -> Credentials:
-    packed: bytes = row["digests"]
+    digests: bytes = row["digests"]
     high, low = split(row["devices"])
-    starts = range(0, len(packed), _DIGEST_BYTES)
+    starts = range(0, len(digests), _DIGEST_BYTES)
     return Credentials(
-        digests=[packed[start : start + _DIGEST_BYTES] for start in starts],
+        digests=[digests[start : start + _DIGEST_BYTES] for start in starts],
         device_high=high,
         device_low=low,
-        good_until_us=_times_us(row["good_until"]),
+        good_until_us=packed.times_us(row["good_until"]),
     )
 
 
-def _times_us(packed: bytes) -> NDArray[np.int64]:
-    """PostgreSQL's µs since 2000 as µs since 1970; its infinities as ALWAYS_US and NEVER_US."""
-    times: NDArray[np.int64] = _column(packed, ">i8").astype(np.int64)
-    times[(times != ALWAYS_US) & (times != NEVER_US)] += _EPOCH_2000_US
-    return times
-
-
-def _column(packed: bytes, kind: str) -> Any:
-    return np.frombuffer(packed, dtype=kind)
+def _column(column: bytes, kind: str) -> Any:
+    return np.frombuffer(column, dtype=kind)

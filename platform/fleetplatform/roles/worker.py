@@ -51,10 +51,12 @@ class WorkerRole:
 
     async def _make_rollups(self) -> None:
         await rollups.refresh(self._shared.pools[ROLE], self._shared.clock.now_us())
+
     async def _reprocess(self) -> None:
         settings, pool = self._shared.settings.platform.worker, self._shared.pools[ROLE]
         while await reprocessing.advance(pool, settings.reprocess_rows, settings.reprocess_settle):
             pass
+
     async def _expire_idempotency_keys(self) -> None:
         kept_s = self._shared.settings.platform.registry.idempotency_kept
         await idempotency.expire(self._shared.pools[ROLE], kept_s)

@@ -115,7 +115,6 @@ class _Registrar:
             await asyncio.sleep(self._backoff.pause_s(attempt, reply.retry_after_s))
         raise EnrolError(f"the backend did not register the fleet's devices: {_reason(reply)}")
 
-
     def _may_repeat(self, reply: Reply) -> bool:
         """Whether the same request may be answered otherwise; not where nobody was ever there."""
         if reply.status == NO_ANSWER:

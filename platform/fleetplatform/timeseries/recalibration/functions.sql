@@ -158,6 +158,9 @@ begin
       );
     get diagnostics rows_changed = row_count;
     if rows_changed > 0 then
+        -- Whoever makes these hours anew waits for this transaction: an hour that is noted already
+        -- must not be made from what was there before.
+        perform pg_advisory_xact_lock_shared(hashtext('iot.rollup_hours'));
         insert into iot.rollup_hours (organization_id, hour_start, sensor_id)
         select distinct owner, date_trunc('hour', d.measurement_timestamp, 'UTC'), sensor
         from iot.sensor_data as d

@@ -46,8 +46,13 @@ select distinct hour_start from iot.rollup_hours
 where hour_start <= :closed_before::timestamptz - interval '1 hour'
 order by hour_start;
 
+-- name: wait_for_recalibration()!
+-- Readings that are being calibrated again commit first; what makes hours anew then sees them.
+select pg_advisory_xact_lock(hashtext('iot.rollup_hours'));
+
 -- name: make_hour(hour)$
--- Aggregate anew whatever was touched in one hour; how many sensors that was.
+-- Aggregate anew whatever was touched in one hour; how many sensors that was. A value whose square,
+-- summed, no float could hold is left out: it would keep every hour of everybody from being made.
 with touched as (
     delete from iot.rollup_hours where hour_start = :hour returning organization_id, sensor_id
 ), made as (
@@ -64,7 +69,7 @@ with touched as (
     join touched as t using (organization_id, sensor_id)
     where d.measurement_timestamp >= :hour
       and d.measurement_timestamp < :hour::timestamptz + interval '1 hour'
-      and d.measurement_value is not null
+      and abs(d.measurement_value) < 1e100
     group by d.organization_id, d.sensor_id, d.device_id
     on conflict (organization_id, sensor_id, hour_start) do update
     set device_id = excluded.device_id, reading_count = excluded.reading_count,

@@ -81,6 +81,22 @@ async def test_buckets_are_what_numpy_makes_of_them(platform, measured):
     assert buckets[0]["valid_share"] == 1.0
 
 
+async def test_a_value_that_no_float_can_square_spoils_no_bucket(platform):
+    tenant = await platform.tenant(THERMOMETER)
+    begin_us = wall_now_us() - 60 * SECOND_US
+    readings = [
+        {"sensor": "temperature", "t": begin_us + i, "v": value}
+        for i, value in enumerate((1e200, -1e200, 21.0))
+    ]
+    assert (await platform.post(tenant.token("t1"), readings)).body["accepted"] == 3
+    found = await ask(
+        platform, tenant, f"/v1/sensors/{tenant.sensor('t1')}/buckets", since_us=begin_us,
+        until_us=begin_us + SECOND_US, width_us=SECOND_US,
+    )  # fmt: skip
+    (bucket,) = found.body["buckets"]
+    assert (bucket["count"], bucket["mean"]) == (1, 21.0)
+
+
 async def test_gaps_between_readings_and_at_the_ends(platform, measured):
     tenant, begin_us = measured
     found = await ask(

@@ -82,9 +82,9 @@ async def test_hours_are_what_their_readings_make_late_ones_included(bench, work
         now_us = JUNE_US + hour * HOUR_US
         await store(bench, engine, random, range(hour - 1, hour), 200, now_us)
         await store(bench, engine, random, range(hour), 20, now_us + 1)
-        await rollups.refresh(worker, now_us)
+        await rollups.refresh(worker, now_us + 1)
         assert await same(bench, now_us) == hour * SENSORS
-    assert await rollups.refresh(worker, now_us) == 0
+    assert await rollups.refresh(worker, now_us + 1) == 0
     days = await bench.fetch("select * from iot.sensor_daily_aggregates order by sensor_id")
     for day in days:
         values = np.array([row["measurement_value"] for row in await bench.fetch(
@@ -110,9 +110,9 @@ async def test_what_was_noted_and_not_made_is_made_the_next_time(bench, worker: 
     """As after a kill between the two; a second look at the same readings adds nothing."""
     engine = await bench.engine("stream", JUNE_US)
     await bench.store(engine, [(0, JUNE_US + i, float(i)) for i in range(9)], JUNE_US + 10)
-    await rollups.note_touched(worker)
+    await rollups.note_touched(worker, JUNE_US + HOUR_US)
     await bench.fetch("update iot.rollup_progress set received_through = '-infinity'")
-    await rollups.note_touched(worker)
+    await rollups.note_touched(worker, JUNE_US + HOUR_US)
     assert await rollups.make_closed(worker, JUNE_US + HOUR_US) == 1
     assert await same(bench, JUNE_US + HOUR_US) == 1
 
@@ -128,6 +128,19 @@ async def test_readings_after_a_clock_was_set_back_are_not_missed(bench, worker:
     await bench.store(engine, [(1, JUNE_US + 6, 2.0)], JUNE_US + HOUR_US + 1)
     await rollups.refresh(worker, JUNE_US + 2 * HOUR_US)
     assert await same(bench, late_us) == 2
+    # Those from before lie ahead of the clock still, and hide none that comes after them.
+    await bench.store(engine, [(2, JUNE_US + 7, 3.0)], JUNE_US + 3 * HOUR_US)
+    await rollups.refresh(worker, JUNE_US + 3 * HOUR_US)
+    assert await same(bench, late_us) == 3
+
+
+async def test_a_value_that_no_float_can_square_spoils_no_hour(bench, worker: Pool):
+    engine = await bench.engine("stream", JUNE_US)
+    readings = [(0, JUNE_US + 1, 1e200), (0, JUNE_US + 2, -1e200), (1, JUNE_US + 3, 4.0)]
+    await bench.store(engine, readings, JUNE_US + HOUR_US)
+    assert await rollups.refresh(worker, JUNE_US + HOUR_US) == 1
+    (row,) = await bench.fetch(MADE)
+    assert (row["reading_count"], row["squares"]) == (1, 0.0)
 
 
 async def test_values_that_are_large_against_their_spread_keep_it(bench, worker: Pool):
