@@ -17,12 +17,13 @@ TIMEOUT_S = 180.0
 
 @dataclass
 class Ended:
-    """How a command ended and what it said."""
+    """How a command ended and what it said; `left`: processes that outlived it."""
 
     code: int
     out: str
     err: str
     took_s: float
+    left: list[psutil.Process]
 
 
 Fleetstorm = Callable[..., Ended]
@@ -34,7 +35,7 @@ def fleetstorm(tmp_path: Path) -> Fleetstorm:
     """Run a command to its end, in an empty folder; `by` is a program to start it through."""
 
     def run(*words: str, by: tuple[str, ...] = ()) -> Ended:
-        began = time.monotonic()
+        began, before = time.monotonic(), psutil.Process().children()
         done = subprocess.run(
             [*by, sys.executable, "-m", "fleetstorm", *words],
             cwd=tmp_path,
@@ -43,7 +44,9 @@ def fleetstorm(tmp_path: Path) -> Fleetstorm:
             text=True,
             timeout=TIMEOUT_S,
         )
-        return Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+        took_s = time.monotonic() - began
+        left = [one for one in psutil.Process().children() if one not in before]
+        return Ended(done.returncode, done.stdout, done.stderr, took_s, left)
 
     return run
 

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from .conftest import Ended, Fleetstorm, need
@@ -27,7 +26,7 @@ def _check(ended: Ended, code: int, said: str) -> None:
     assert len(sentences) == 1, ended.err
     assert said in sentences[0]
     assert "Traceback" not in ended.err
-    assert psutil.Process().children() == []
+    assert ended.left == []
 
 
 @pytest.mark.parametrize(
