@@ -1,6 +1,6 @@
 -- name: sensor(sensor_id)^
 -- A sensor that the tenant sees.
-select sensor_id, sensor_type, unit from iot.sensors where sensor_id = :sensor_id;
+select sensor_id, sensor_type, unit, sensitive from iot.sensors where sensor_id = :sensor_id;
 
 -- name: last_reading(sensor_id, sensor_type, since, until)^
 -- The newest reading of a span.

@@ -10,7 +10,7 @@ from fleetplatform.database import packed
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction
-from fleetplatform.errors import InvalidError, NotFoundError
+from fleetplatform.errors import ForbiddenError, InvalidError, NotFoundError
 from fleetplatform.timeseries.instants import to_datetime, to_us
 from fleetplatform.wire.resources.readings import (
     Bucket,
@@ -170,6 +170,12 @@ async def _sensor(conn: Connection, sensor_id: UUID) -> Any:
     row = await _queries.sensor(conn, sensor_id=sensor_id)
     if row is None:
         raise NotFoundError("the organization has no such sensor")
+    if row["sensitive"]:
+        raise ForbiddenError(
+            "the sensor is sensitive: administrators read it at"
+            f" /v1/sensors/{sensor_id}/sensitive-readings",
+            code="sensitive_sensor",
+        )
     return row
 
 

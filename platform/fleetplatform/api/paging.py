@@ -1,7 +1,8 @@
 """The parameters with which any list is asked for."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+from litestar import Request
 from litestar.di import Provide
 from litestar.params import Parameter
 
@@ -16,6 +17,7 @@ def page_of(*sorts: str, both_ways: bool = True) -> Provide:
     """
 
     def provide(
+        request: Request[Any, Any, Any],
         cursor: Annotated[
             str | None, Parameter(description="next_cursor of the page before; none: the start")
         ] = None,
@@ -24,7 +26,7 @@ def page_of(*sorts: str, both_ways: bool = True) -> Provide:
             str, Parameter(description=_told(sorts, both_ways))
         ] = sorts[0],
     ) -> Page:
-        return parse_page(cursor, limit, sort, sorts, both_ways=both_ways)
+        return parse_page(cursor, limit, sort, sorts, both_ways=both_ways, path=request.url.path)
 
     return Provide(provide, sync_to_thread=False)
 

@@ -28,6 +28,7 @@ VersionedName = tuple[str, str | None]
 class KnownType:
     """One version of a device type as enrolment needs it; sensors by name, in order.
 
+    firmware: the hardware revisions that each version of it fits; empty: nothing is said of any ·
     configuration: JSON Schema of its settings.
     """
 
@@ -35,6 +36,7 @@ class KnownType:
     version: str
     sensors: dict[str, SensorSpecification]
     hardware_revisions: tuple[str, ...]
+    firmware: dict[str, tuple[str, ...]]
     configuration: dict[str, Any]
 
     @property
@@ -122,6 +124,7 @@ async def find(conn: Connection, wanted: Iterable[VersionedName]) -> dict[Versio
             specification.version,
             specification.sensors,
             specification.hardware_revisions,
+            specification.firmware,
             specification.configuration,
         )
     return found

@@ -178,7 +178,22 @@ def _revisions(new: Sequence[NewDevice], types: Sequence[KnownType]) -> list[str
             said = f'{device.device_type} has no hardware revision "{revision}", only {there}'
             raise InvalidError(f"{place}: {said}", code="unknown_hardware_revision")
     pairs = zip(new, types, strict=True)
-    return [one.hardware_revision or known.hardware_revisions[0] for one, known in pairs]
+    chosen = [one.hardware_revision or known.hardware_revisions[0] for one, known in pairs]
+    for device, known, revision in zip(new, types, chosen, strict=True):
+        _check_fit(device, known, revision)
+    return chosen
+
+
+def _check_fit(device: NewDevice, known: KnownType, revision: str) -> None:
+    """Raise InvalidError for firmware that its type does not have for that hardware."""
+    version, fits = device.firmware_version, known.firmware
+    if version is None or not fits or revision in fits.get(version, ()):
+        return
+    there = [one for one, revisions in fits.items() if revision in revisions]
+    said = f'firmware "{version}" is none that hardware revision "{revision}" can run'
+    place = f"device {_list([device.serial_number])}"
+    only = f"only {_list(there)}" if there else "there is none"
+    raise InvalidError(f"{place}: {said}, {only}", code="unfit_firmware")
 
 
 def _gateways(new: Sequence[NewDevice], known: dict[str, UUID]) -> list[UUID | None]:

@@ -28,7 +28,7 @@ class Page:
     """A part of a list.
 
     limit: items at most · sort: the key it is sorted by, `descending` or not · after_value,
-    after_id: the last item of the page before; None at the start.
+    after_id: the last item of the page before; None at the start · path: of which list.
     """
 
     limit: int
@@ -36,16 +36,24 @@ class Page:
     descending: bool = False
     after_value: str | None = None
     after_id: UUID | None = None
+    path: str = ""
 
 
 class _Cursor(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    path: str
     sort: str
     value: str
     id: UUID
 
 
 def parse_page(
-    cursor: str | None, limit: int, sort: str, sorts: Sequence[str], *, both_ways: bool = True
+    cursor: str | None,
+    limit: int,
+    sort: str,
+    sorts: Sequence[str],
+    *,
+    both_ways: bool = True,
+    path: str = "",
 ) -> Page:
     """The page that a request asks for; `sort` is one of `sorts`, with - before it for descending.
 
@@ -56,13 +64,13 @@ def parse_page(
     if sort not in sorts and not (both_ways and key in sorts):
         known = ", ".join(sorts)
         raise InvalidError(f"sort: {sort!r} is not one of {known}", code="invalid_sort")
-    page = Page(limit, key, sort.startswith("-"))
+    page = Page(limit, key, sort.startswith("-"), path=path)
     if cursor is None:
         return page
     found = _decode(cursor)
-    if found is None or found.sort != sort:
+    if found is None or (found.path, found.sort) != (path, sort):
         raise InvalidError("cursor: give the next_cursor of this list", code="invalid_cursor")
-    return Page(limit, key, page.descending, found.value, found.id)
+    return Page(limit, key, page.descending, found.value, found.id, path)
 
 
 def instant_of(page: Page) -> int | None:
@@ -89,7 +97,7 @@ def cut(
     if len(items) <= page.limit:
         return shown, None
     sort = f"-{page.sort}" if page.descending else page.sort
-    return shown, _encode(_Cursor(sort, *place(shown[-1])))
+    return shown, _encode(_Cursor(page.path, sort, *place(shown[-1])))
 
 
 def _encode(cursor: _Cursor) -> str:

@@ -133,6 +133,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "revocations_older": Code(409, "The revocation list is older than the one kept."),
         "revocations_outdated": Code(422, "The revocation list is overdue already."),
         "role_too_high": Code(403, "Nobody gives a role above their own, nor above the user's."),
+        "sensitive_sensor": Code(
+            403, "Readings of a sensitive sensor are for administrators alone."
+        ),
         "serial_invalid": Code(
             422, "A serial number is empty, too long, or has characters that do not print."
         ),
@@ -146,6 +149,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "too_many_tokens": Code(409, "Too many tokens of the device are good at once."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
         "unavailable": Code(503, "The platform cannot answer now; try again later."),
+        "unfit_firmware": Code(
+            422, "The device type has no such firmware for that hardware revision."
+        ),
         "unknown_device_type": Code(422, "There is no such device type, or no such version."),
         "unknown_gateway": Code(422, "The organization has no such device to be a gateway."),
         "unknown_hardware_revision": Code(422, "The device type has no such revision."),

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+from fleetplatform.client import ApiError, Client
 from fleetplatform.settings import PlatformSettings
 from fleetstorm.cli.printing import say
 from fleetstorm.config.compose import composer
+from fleetstorm.config.settings import RunConfig
 from fleetstorm.errors import Interrupted, UsageError
 from fleetstorm.run.backend import Backend, start_backend
 from fleetstorm.run.signals import run_interruptible
@@ -22,23 +24,37 @@ _LIFETIME = "Its database ends with this command; platform.database.url keeps on
 def serve_platform(overrides: Sequence[str], config_dir: Path | None) -> int:
     """Start the platform, say how to use it, and wait for Ctrl-C, which is a good end."""
     with composer(config_dir) as compose:
-        settings = compose.compose(overrides).config.platform
+        config = compose.compose(overrides).config
+    settings = config.platform
     if settings.url is not None:
         raise UsageError("platform.url names a platform that runs already: there is none to serve")
     try:
-        run_interruptible(_serve(settings), lambda: say("Stopping."))
+        run_interruptible(_serve(config), lambda: say("Stopping."))
     except Interrupted:
         return 0
     return 0
 
 
-async def _serve(settings: PlatformSettings) -> None:
+async def _serve(config: RunConfig) -> None:
+    settings = config.platform
     with tempfile.TemporaryDirectory(prefix="fleetstorm-logs-") as logs:
         async with Stack(Path(logs), keep=settings.keep) as stack:
             say("Starting …")
             backend = await start_backend(stack, settings)
+            await _put_catalogue(backend, config)
             say(_how_to(backend, settings))
             await asyncio.Event().wait()
+
+
+async def _put_catalogue(backend: Backend, config: RunConfig) -> None:
+    """The shipped device types; a database that has a version with other contents keeps its own."""
+    async with Client(backend.url, backend.operator_token) as operator:
+        for device_type in config.device_type.values():
+            try:
+                await operator.put_device_type(device_type.specification)
+            except ApiError as error:
+                if error.code != "conflict":
+                    raise
 
 
 def _how_to(backend: Backend, settings: PlatformSettings) -> str:

@@ -121,7 +121,7 @@ def _time() -> Any:
     return alt.X(
         "t:Q",
         title="seconds since the load began",
-        axis=alt.Axis(format="~g"),
+        axis=alt.Axis(format="~f"),
         scale=alt.Scale(nice=False),
     )
 

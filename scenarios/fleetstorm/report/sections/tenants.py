@@ -23,6 +23,7 @@ def render(run: Run) -> Section | None:
             f" The others' p99 was {words.ms(tenants.quiet_p99_ms)} in those and"
             f" {words.ms(tenants.quiet_p99_base_ms)} in the rest (medians)."
         )
+    lead += " What a noisy one was refused waits in its devices and comes later, in quiet windows."
     rows = [_row(one) for one in tenants.organizations]
     return Section("Organizations", lead, [Table("By organization", columns, rows)])
 

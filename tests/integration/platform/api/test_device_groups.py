@@ -161,7 +161,7 @@ async def test_a_change_needs_the_state_that_was_read(platform):
 
 
 async def test_a_device_gets_and_loses_a_gateway(platform):
-    gateway = NewDevice(serial_number="g", device_type="gateway", firmware_version="1.1")
+    gateway = NewDevice(serial_number="g", device_type="gateway", firmware_version="1.1.0")
     tenant, other = await platform.tenant(*DEVICES, gateway), await platform.tenant(gateway)
     client = Client(platform.url, tenant.api_key)
     device, behind = tenant.devices["d0"].device_id, tenant.devices["g"].device_id
@@ -176,7 +176,7 @@ async def test_a_device_gets_and_loses_a_gateway(platform):
         changed = await client.change_device(device, DeviceChange(gateway_id=wanted))
         assert changed.gateway_id == wanted
         assert changed == await client.device(device)
-    assert (await client.device(behind)).firmware_version == "1.1"
+    assert (await client.device(behind)).firmware_version == "1.1.0"
 
 
 @pytest.mark.parametrize(

@@ -201,3 +201,26 @@ async def test_each_device_of_a_mixed_request_has_the_sensors_of_its_version(api
     made = await devices.enrol(api, Tenant(tenant.organization_id), new)
     counts = [len(one.sensor_ids) for one in made.devices]
     assert counts == [len(versions[n % 20].sensors) for n in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("version", "revision", "says"),
+    [
+        ("99.0", "2.0", 'only "2.0.0", "2.1.0"'),
+        ("2.0.0", "2.1", 'only "2.1.0"'),
+        ("2.1.0", "2.1", None),
+        ("2.0.0", None, None),
+    ],
+)
+async def test_firmware_must_fit_the_hardware(platform, version, revision, says):
+    tenant = await platform.tenant()
+    new = NewDevice(
+        serial_number="f", device_type="climate_v2", hardware_revision=revision,
+        firmware_version=version,
+    )  # fmt: skip
+    if says is None:
+        await platform.enrol(tenant, new)
+        return
+    with pytest.raises(ApiError, match=says) as caught:
+        await platform.enrol(tenant, new)
+    assert (caught.value.status, caught.value.code) == (422, "unfit_firmware")
