@@ -50,7 +50,8 @@ class WorkerRole:
         )
 
     async def _make_rollups(self) -> None:
-        await rollups.refresh(self._shared.pools[ROLE], self._shared.clock.now_us())
+        clock = self._shared.clock
+        await rollups.refresh(self._shared.pools[ROLE], clock.now_us(), clock.law.speed)
 
     async def _reprocess(self) -> None:
         settings, pool = self._shared.settings.platform.worker, self._shared.pools[ROLE]

@@ -48,13 +48,16 @@ create index idx_rollup_hours_hour on iot.rollup_hours (hour_start);
 create table iot.rollup_progress (
     only_row boolean primary key default true check (only_row),
     received_through timestamptz not null,
+    hours_through timestamptz not null,
     virtual_anchor timestamptz not null,
     wall_anchor timestamptz not null
 );
 comment on table iot.rollup_progress is 'Up to which reading touched hours were noted.';
 comment on column iot.rollup_progress.only_row is 'True; the table has one row.';
 comment on column iot.rollup_progress.received_through is
-    'received_at of the newest reading that was looked at.';
+    'Of what was received before, every hour was noted.';
+comment on column iot.rollup_progress.hours_through is
+    'Hours before were made whole; only what comes late for them is looked for.';
 comment on column iot.rollup_progress.virtual_anchor is
     'Of the clock''s law then; under another law received_at may have begun again.';
 comment on column iot.rollup_progress.wall_anchor is 'Of the clock''s law then.';

@@ -4,41 +4,30 @@ Only hours in which something was received are made, and they are made anew from
 a late reading, a second look or a worker that was killed in between can make nothing wrong.
 """
 
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
 from fleetplatform.timeseries.instants import to_datetime
 
-COMMITTED_WITHIN_US = 60_000_000
-"""A reading that was received so long ago is there, if it ever will be."""
+COMMITTED_WITHIN = timedelta(seconds=60)
+"""A reading that was received so long ago by the wall clock is there, if it ever will be."""
 
 _queries: Any = load(__file__)
 
 
-async def note_touched(pool: Pool, now_us: int) -> None:
-    """Write down the hours of whatever was received since the last time, in one transaction.
+async def note_touched(pool: Pool, now_us: int, speed: float = 1.0) -> None:
+    """Write down the hours that ended, and those for which something came late, in one transaction.
 
-    Readings that were received later than now are from before the clock was set back: others will
-    be received before them, so they are looked at again until the clock has passed them.
+    now_us: virtual time, of which a second of the wall clock has `speed`. What came of late is
+    noted more than once, until it is older than COMMITTED_WITHIN.
     """
+    now = to_datetime(now_us)
     async with pool.acquire() as conn, conn.transaction():
         await _queries.begin_progress(conn)
-        before = await _queries.take_progress(conn)
-        after = before["received_after"]
-        newest: datetime | None = await _queries.newest_received(conn, received_after=after)
-        if newest is not None:
-            await _queries.note_hours(conn, received_after=after, received_through=newest)
-        through = after if newest is None else newest
-        if through > to_datetime(now_us):
-            through = max(after, to_datetime(now_us - COMMITTED_WITHIN_US))
-        await _queries.save_progress(
-            conn,
-            received_through=through,
-            virtual_anchor=before["virtual_anchor"],
-            wall_anchor=before["wall_anchor"],
-        )
+        await _queries.note_hours(conn, now=now)
+        await _queries.save_progress(conn, now=now, margin=COMMITTED_WITHIN * max(1.0, speed))
 
 
 async def make_closed(pool: Pool, now_us: int) -> int:
@@ -54,7 +43,7 @@ async def make_closed(pool: Pool, now_us: int) -> int:
     return made
 
 
-async def refresh(pool: Pool, now_us: int) -> int:
+async def refresh(pool: Pool, now_us: int, speed: float = 1.0) -> int:
     """Bring the aggregates up to date as of a virtual time; how many rows were made."""
-    await note_touched(pool, now_us)
+    await note_touched(pool, now_us, speed)
     return await make_closed(pool, now_us)

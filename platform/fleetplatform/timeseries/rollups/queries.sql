@@ -1,44 +1,51 @@
 -- name: begin_progress()!
 -- Where nothing was looked at yet, begin before everything.
-insert into iot.rollup_progress (received_through, virtual_anchor, wall_anchor)
-select '-infinity', virtual_anchor, wall_anchor from iot.platform_clock
+insert into iot.rollup_progress (received_through, hours_through, virtual_anchor, wall_anchor)
+select '-infinity', '-infinity', virtual_anchor, wall_anchor from iot.platform_clock
 on conflict do nothing;
 
--- name: take_progress()^
--- How far it went; under a new law of the clock received_at may have begun again at its anchor.
-with before as (
-    select received_through, virtual_anchor, wall_anchor from iot.rollup_progress for update
+-- name: note_hours(now)!
+-- The hours that are to be made: those that ended since the last time, and those before them that
+-- readings were received for since. Under a new law of the clock received_at may have begun again.
+-- Of what was measured in the hour that goes on nothing is read: the index on both times skips it.
+with before as materialized (
+    select
+        p.hours_through,
+        date_trunc('hour', :now::timestamptz, 'UTC') as ended,
+        case
+            when (c.virtual_anchor, c.wall_anchor) = (p.virtual_anchor, p.wall_anchor)
+                then p.received_through
+            else least(p.received_through, c.virtual_anchor - interval '1 microsecond')
+        end as received_after
+    from iot.rollup_progress as p
+    cross join iot.platform_clock as c
 )
-select
-    case
-        when (c.virtual_anchor, c.wall_anchor) = (b.virtual_anchor, b.wall_anchor)
-            then b.received_through
-        else least(b.received_through, c.virtual_anchor - interval '1 microsecond')
-    end as received_after,
-    c.virtual_anchor,
-    c.wall_anchor
-from before as b
-cross join iot.platform_clock as c;
-
--- name: newest_received(received_after)$
--- The newest reading that is there; one lane stores in this order, so none is missing before it.
-select max(received_at) from iot.sensor_data where received_at > :received_after;
-
--- name: note_hours(received_after, received_through)!
--- The hours that readings were received for.
 insert into iot.rollup_hours (organization_id, hour_start, sensor_id)
-select distinct organization_id, date_trunc('hour', measurement_timestamp, 'UTC'), sensor_id
-from iot.sensor_data
-where received_at > :received_after
-  and received_at <= :received_through
-  and measurement_value is not null
+select distinct
+    r.organization_id, date_trunc('hour', r.measurement_timestamp, 'UTC'), r.sensor_id
+from (
+    select d.organization_id, d.measurement_timestamp, d.sensor_id
+    from iot.sensor_data as d
+    where d.measurement_timestamp >= (select hours_through from before)
+      and d.measurement_timestamp < (select ended from before)
+      and d.measurement_value is not null
+    union all
+    select d.organization_id, d.measurement_timestamp, d.sensor_id
+    from iot.sensor_data as d
+    where d.received_at > (select received_after from before)
+      and d.measurement_timestamp < (select least(ended, hours_through) from before)
+      and d.measurement_value is not null
+) as r
 on conflict do nothing;
 
--- name: save_progress(received_through, virtual_anchor, wall_anchor)!
--- Everything up to there was noted.
-update iot.rollup_progress
-set received_through = :received_through, virtual_anchor = :virtual_anchor,
-    wall_anchor = :wall_anchor;
+-- name: save_progress(now, margin)!
+-- Up to where everything was noted; what was received within the margin may not be committed yet.
+update iot.rollup_progress as p
+set received_through = :now::timestamptz - :margin::interval,
+    hours_through = date_trunc('hour', :now::timestamptz, 'UTC'),
+    virtual_anchor = c.virtual_anchor,
+    wall_anchor = c.wall_anchor
+from iot.platform_clock as c;
 
 -- name: closed_hours(closed_before)
 -- Hours to be made that are over, oldest first.
