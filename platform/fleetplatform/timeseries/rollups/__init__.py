@@ -26,6 +26,7 @@ async def note_touched(pool: Pool, now_us: int, speed: float = 1.0) -> None:
     now = to_datetime(now_us)
     async with pool.acquire() as conn, conn.transaction():
         await _queries.begin_progress(conn)
+        await _queries.read_by_index(conn)
         await _queries.note_hours(conn, now=now)
         await _queries.save_progress(conn, now=now, margin=COMMITTED_WITHIN * max(1.0, speed))
 

@@ -4,6 +4,10 @@ insert into iot.rollup_progress (received_through, hours_through, virtual_anchor
 select '-infinity', '-infinity', virtual_anchor, wall_anchor from iot.platform_clock
 on conflict do nothing;
 
+-- name: read_by_index()^
+-- For this transaction: the planner cannot know how little lies behind the bounds of note_hours.
+select set_config('enable_seqscan', 'off', true);
+
 -- name: note_hours(now)!
 -- The hours that are to be made: those that ended since the last time, and those before them that
 -- readings were received for since. Under a new law of the clock received_at may have begun again.
