@@ -9,7 +9,7 @@ begin
     case index_name
         when 'time_brin' then
             create index idx_sensor_data_time_brin on iot.sensor_data
-                using brin (measurement_timestamp, received_at);
+                using brin (measurement_timestamp, received_at) with (autosummarize = on);
         when 'time_bucket' then
             create index idx_sensor_data_time_bucket on iot.sensor_data (hour_bucket, sensor_id);
         when 'device_time' then

@@ -45,10 +45,27 @@ def platform_settings(make_settings: Groups) -> PlatformSettings:
     return make_settings()
 
 
+@pytest.fixture(scope="session")
+async def template(postgres: PostgresServer, make_settings: Groups) -> str:
+    """The name of a prepared database that others are copied from."""
+    conn = await asyncpg.connect(postgres.url())
+    await conn.execute("create database template_prepared template template0")
+    await conn.close()
+    await prepare_database(postgres.url("template_prepared"), make_settings())
+    return "template_prepared"
+
+
 @pytest.fixture
-async def prepared(database_url: str, platform_settings: PlatformSettings) -> PreparedDatabase:
+async def prepared(
+    postgres: PostgresServer, template: str, platform_settings: PlatformSettings
+) -> AsyncIterator[PreparedDatabase]:
     """A fresh database, prepared."""
-    return await prepare_database(database_url, platform_settings)
+    name = f"prepared_{uuid.uuid4().hex[:12]}"
+    conn = await asyncpg.connect(postgres.url())
+    await conn.execute(f'create database "{name}" template {template}')
+    yield await prepare_database(postgres.url(name), platform_settings)
+    await conn.execute(f'drop database "{name}" with (force)')
+    await conn.close()
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ async def _run(fleet: Fleet, *, virtual_s: int = 20, speed: float = 20.0) -> Led
     "spread",
     [
         {"shards": 2},
-        {"shards": 4},
+        pytest.param({"shards": 4}, marks=pytest.mark.campaign),
         pytest.param({"devices_per_shard": 1}, marks=pytest.mark.campaign),
     ],
 )

@@ -10,6 +10,8 @@ import pytest
 
 from .conftest import Ended, Fleetstorm, need
 
+LONG = pytest.mark.campaign
+
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
@@ -33,14 +35,16 @@ def _check(ended: Ended, code: int, said: str) -> None:
     ("override", "said"),
     [
         ("fleet.devcies=5", "did you mean fleet.devices?"),
-        ("duration=10", "10 has no unit; write a duration"),
-        ("fleet.devices=-3", "-3 is negative"),
+        pytest.param("duration=10", "10 has no unit; write a duration", marks=LONG),
+        pytest.param("fleet.devices=-3", "-3 is negative", marks=LONG),
         ("device_type.thermometer.simulation.sensors.temperature.signal="
          "{kind: replay, path: nope.csv, repeat: true, spread: 0s}", "nope.csv cannot be read"),
         ("prepare.alert_rules=[{name: a, conditions: {threshold_hihg: 3}}]",
          "did you mean threshold_high?"),
-        ("timeline={at: 1s, load: {rate: 5/s}}", "this is a mapping, not a list"),
-        ("platform.port=70000", "70000 is out of range"),
+        pytest.param(
+            "timeline={at: 1s, load: {rate: 5/s}}", "this is a mapping, not a list", marks=LONG
+        ),
+        pytest.param("platform.port=70000", "70000 is out of range", marks=LONG),
         ("out=/dev/null/here", '"/dev/null" is a file, not a folder'),
     ],
 )  # fmt: skip
@@ -48,6 +52,7 @@ def test_a_wrong_configuration(fleetstorm: Fleetstorm, override: str, said: str)
     _check(fleetstorm("run", "scenario=smoke", override), 2, said)
 
 
+@pytest.mark.campaign
 def test_a_database_that_cannot_be_reached(fleetstorm: Fleetstorm) -> None:
     url = "postgresql://me:secret@127.0.0.1:9/db"
     ended = fleetstorm("run", "scenario=smoke", f"platform.database.url={url}")
@@ -60,6 +65,7 @@ def test_a_port_that_is_taken(fleetstorm: Fleetstorm, taken_port: int) -> None:
     _check(ended, 5, f"port {taken_port} on 127.0.0.1 is taken")
 
 
+@pytest.mark.campaign
 def test_a_platform_that_is_not_there(fleetstorm: Fleetstorm) -> None:
     words = ("platform.url=http://127.0.0.1:9", "platform.token=x", "verify=false")
     _check(fleetstorm("run", "scenario=smoke", *words), 5, "http://127.0.0.1:9 does not answer")

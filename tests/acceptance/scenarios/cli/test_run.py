@@ -88,7 +88,7 @@ def test_a_run_against_a_platform_that_is_served(
 @pytest.mark.parametrize(
     ("when", "told"),
     [
-        ("storm", signal.SIGINT),
+        pytest.param("storm", signal.SIGINT, marks=LONG),
         pytest.param("storm", signal.SIGTERM, marks=LONG),
         pytest.param("start PostgreSQL", signal.SIGINT, marks=LONG),
         pytest.param("start PostgreSQL", signal.SIGTERM, marks=LONG),

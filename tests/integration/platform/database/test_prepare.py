@@ -19,6 +19,12 @@ from fleetstorm.stack.postgres import PostgresServer, start_postgres
 from fleetstorm.stack.supervisor import Supervisor
 
 
+@pytest.fixture
+async def prepared(database_url: str, platform_settings: PlatformSettings) -> PreparedDatabase:
+    """A database that was empty before; elsewhere it is a copy."""
+    return await prepare_database(database_url, platform_settings)
+
+
 async def _ask(url: str, query: str) -> object:
     conn = await asyncpg.connect(url)
     try:

@@ -5,6 +5,7 @@ import collections
 
 import asyncpg
 import msgspec
+import pytest
 
 from fleetplatform.wire.clock import wall_now_us
 from fleetplatform.wire.resources.devices import NewDevice
@@ -67,6 +68,7 @@ async def test_a_commit_that_takes_too_long_is_given_up_and_nothing_is_doubled(
     assert await conn.fetchval("select count(*) from iot.sensor_data") == 1
 
 
+@pytest.mark.campaign
 async def test_state_may_take_longer_to_build_than_a_batch_may_take(
     start_service, owner_of, eventually
 ):

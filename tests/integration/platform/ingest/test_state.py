@@ -64,7 +64,7 @@ async def scores(conn, sender: Sender) -> list[tuple[float | None, bool]]:
     ("end", "checkpoint_interval"),
     [
         ("kill", 0.0),
-        ("terminate", 3600.0),
+        pytest.param("terminate", 3600.0, marks=pytest.mark.campaign),
         pytest.param("kill", 3600.0, marks=pytest.mark.campaign),
         pytest.param("terminate", 0.0, marks=pytest.mark.campaign),
     ],

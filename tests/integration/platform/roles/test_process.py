@@ -76,7 +76,7 @@ async def test_a_database_that_was_never_prepared(service_of, database_url, post
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("roles", ["cook", "ingest+cook", "ingest+ingest", ""])
+@pytest.mark.parametrize("roles", ["ingest+cook", "ingest+ingest"])
 async def test_unknown_roles_are_wrong_usage(service_of, database_url, roles):
     service = await service_of(database_url, roles=roles)
     code, said = await ends(service)

@@ -133,7 +133,7 @@ async def test_the_seed_layout_is_the_documents(
         "btree (hour_bucket, sensor_id)",
         "btree (device_id, measurement_timestamp DESC)",
         "gin (measurement_metadata)",
-        "brin (measurement_timestamp, received_at)",
+        "brin (measurement_timestamp, received_at) WITH (autosummarize='on')",
     }
 
 

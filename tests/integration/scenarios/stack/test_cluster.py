@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from fleetstorm.stack.guard import Guard
 
@@ -19,6 +20,7 @@ print(os.path.exists(cluster._folder or "/nonexistent"), flush=True)
 """
 
 
+@pytest.mark.campaign
 def test_a_stopped_cluster_leaves_neither_process_nor_folder(import_path: str) -> None:
     """In a process of its own: the session's Ray goes on."""
     done = subprocess.run(

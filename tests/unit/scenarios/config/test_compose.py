@@ -38,7 +38,7 @@ def test_every_shipped_scenario_is_valid(compose: Composer, name: str) -> None:
     assert (config.name, bool(config.description)) == (name, True)
 
 
-@pytest.mark.parametrize("name", sorted(scenario_files()))
+@pytest.mark.parametrize("name", ["smoke", "multi_tenant"])
 def test_the_printed_configuration_makes_the_same_run_again(own: Path, name: str) -> None:
     with composer() as compose:
         first = compose.compose([f"scenario={name}", "fleet.devices=77"])

@@ -57,6 +57,7 @@ def test_a_sweep_is_every_combination() -> None:
     ]
 
 
+@pytest.mark.campaign
 @settings(max_examples=8)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1))
 def test_any_path_arrives_as_it_was_written(text: str) -> None:
