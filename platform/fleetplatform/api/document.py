@@ -150,6 +150,9 @@ def _complete(
         statuses.add(412)
     responses = operation["responses"]
     responses.pop("400", None)
+    if "answers" in handler.opt:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        responses["200"]["content"] = dict.fromkeys(handler.opt["answers"], binary)
     for status, response in responses.items():
         _tell(response, status, made["components"]["schemas"])
     known = made["components"]["responses"]

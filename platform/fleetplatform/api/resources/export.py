@@ -29,7 +29,7 @@ MEDIA_TYPES: dict[Format, str] = {
 Time = Annotated[int, Parameter(ge=0, le=LATEST_US, description="µs since 1970")]
 
 
-@get("/v1/export")
+@get("/v1/export", opt={"answers": tuple(MEDIA_TYPES.values())})
 async def export_readings(
     since_us: Time,
     until_us: Time,
