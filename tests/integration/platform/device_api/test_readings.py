@@ -50,7 +50,9 @@ async def test_a_reading_is_stored_before_it_is_answered(platform, platform_rows
     assert await stored(platform_rows, tenant.sensor("t1")) == [(now, 21.5)]
 
 
-async def test_every_rejection_is_named_and_its_neighbours_are_stored(platform, platform_rows):
+async def test_every_rejection_is_named_and_its_neighbours_are_stored(
+    platform, platform_rows, eventually
+):
     tenant = await platform.tenant(
         THERMOMETER,
         NewDevice(serial_number="other", device_type="thermometer"),
@@ -63,6 +65,12 @@ async def test_every_rejection_is_named_and_its_neighbours_are_stored(platform, 
     )
     now = wall_now_us()
     ten_years = 3650 * DAY_US
+
+    async def is_inactive() -> bool:
+        one = [reading("humidity", now - 1, 1)]
+        return (await platform.post(tenant.token("climate"), one)).body["rejected_total"] == 1
+
+    await eventually(is_inactive)
     wrong = [
         (reading("nowhere", now, 1), "unknown_sensor"),
         (reading(uuid.uuid4(), now, 1), "unknown_sensor"),
