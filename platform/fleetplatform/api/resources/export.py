@@ -2,21 +2,21 @@
 
 import io
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 from litestar import get
-from litestar.params import Parameter
 from litestar.response import Stream
 
 from fleetplatform.analytics import export
 from fleetplatform.analytics.anomalies import code_of
 from fleetplatform.analytics.export import Choice
-from fleetplatform.analytics.series import LATEST_US, Span
+from fleetplatform.analytics.series import Span
 from fleetplatform.api.access import Context
+from fleetplatform.api.parameters import Since, Until
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.wire.readings import ARROW_MEDIA_TYPE
 
@@ -26,13 +26,12 @@ MEDIA_TYPES: dict[Format, str] = {
     "parquet": "application/vnd.apache.parquet",
     "csv": "text/csv; charset=utf-8",
 }
-Time = Annotated[int, Parameter(ge=0, le=LATEST_US, description="µs since 1970")]
 
 
 @get("/v1/export", opt={"answers": tuple(MEDIA_TYPES.values())})
 async def export_readings(
-    since_us: Time,
-    until_us: Time,
+    since_us: Since,
+    until_us: Until,
     tenant: Tenant,
     context: Context,
     format: Format = "arrow",

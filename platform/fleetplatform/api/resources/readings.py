@@ -9,6 +9,7 @@ from litestar.params import Parameter
 from fleetplatform.analytics import anomalies, series
 from fleetplatform.analytics.series import Span
 from fleetplatform.api.access import Context
+from fleetplatform.api.parameters import Since, Until
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.wire.resources.readings import (
     Anomalies,
@@ -23,8 +24,6 @@ POINTS_MAX = 10_000
 COUNT = 100
 COUNT_MAX = 1_000
 
-Since = Annotated[int, Parameter(ge=0, le=series.LATEST_US, description="µs since 1970")]
-Until = Annotated[int, Parameter(ge=0, le=series.LATEST_US, description="µs since 1970; not in it")]
 Width = Annotated[int, Parameter(ge=1, le=series.LATEST_US, description="µs")]
 
 

@@ -124,21 +124,25 @@ comment on function iot_private.regroup(uuid, uuid[], uuid) is
     'Makes the members of an organization''s dynamic groups, or of one, what the rules say of some'
     ' of its devices, or of all; under the lock of its groups.';
 
-create or replace function iot_private.lock_groups(organization uuid, alone boolean) returns void
+create or replace function iot_private.hold(
+    lock_name text, organization uuid, alone boolean
+) returns void
 language sql
 set search_path = pg_catalog, pg_temp
 begin atomic
     select case
         when alone then
-            pg_advisory_xact_lock(hashtextextended('iot.device_groups ' || organization, 0))
+            pg_advisory_xact_lock(hashtextextended(lock_name || ' ' || organization, 0))
         else
-            pg_advisory_xact_lock_shared(hashtextextended('iot.device_groups ' || organization, 0))
+            pg_advisory_xact_lock_shared(hashtextextended(lock_name || ' ' || organization, 0))
     end;
 end;
-comment on function iot_private.lock_groups(uuid, boolean) is
-    'Until the transaction ends an organization''s groups stay as they are: taken shared by whoever'
-    ' changes devices, alone by whoever changes groups. Then of a device and a rule that change at'
-    ' once, the one that comes second sees the first.';
+comment on function iot_private.hold(text, uuid, boolean) is
+    'A lock of an organization until the transaction ends. iot.device_groups: shared by whoever'
+    ' changes devices, alone by whoever changes groups; of a device and a rule that change at once,'
+    ' the one that comes second sees the first. After it iot.device_places: shared by who changes a'
+    ' device, alone by who moves one that a rule over places is held against; of a tag and a place'
+    ' that change at once, the second sees both.';
 
 create or replace function iot_private.regroup_new_devices() returns trigger
 language plpgsql security definer
@@ -148,7 +152,7 @@ declare
     organization uuid;
 begin
     for organization in select distinct organization_id from added order by 1 loop
-        perform iot_private.lock_groups(organization, false);
+        perform iot_private.hold('iot.device_groups', organization, false);
         if exists (
             select from iot.device_groups as g
             where g.organization_id = organization and g.kind = 'dynamic'
@@ -170,8 +174,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform iot_private.lock_groups(new.organization_id, false);
-    perform iot_private.lock_members(new.organization_id, false);
+    perform iot_private.hold('iot.device_groups', new.organization_id, false);
+    perform iot_private.hold('iot.device_places', new.organization_id, false);
     perform iot_private.regroup(new.organization_id, array[new.device_id], null);
     return null;
 end
@@ -187,7 +191,7 @@ declare
     organization uuid := nullif(current_setting('app.organization_id', true), '');
 begin
     if organization is not null then
-        perform iot_private.lock_groups(organization, true);
+        perform iot_private.hold('iot.device_groups', organization, true);
     end if;
     return null;
 end
@@ -201,7 +205,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform iot_private.lock_groups(new.organization_id, true);
+    perform iot_private.hold('iot.device_groups', new.organization_id, true);
     perform iot_private.regroup(new.organization_id, null, new.group_id);
     return null;
 end
@@ -232,21 +236,6 @@ create or replace trigger regroup_by_rule after insert or update of rule on iot.
     for each row when (new.kind = 'dynamic')
     execute function iot_private.regroup_by_rule();
 
-create or replace function iot_private.lock_members(organization uuid, alone boolean) returns void
-language sql
-set search_path = pg_catalog, pg_temp
-begin atomic
-    select case
-        when alone then
-            pg_advisory_xact_lock(hashtextextended('iot.device_places ' || organization, 0))
-        else
-            pg_advisory_xact_lock_shared(hashtextextended('iot.device_places ' || organization, 0))
-    end;
-end;
-comment on function iot_private.lock_members(uuid, boolean) is
-    'Taken after lock_groups, shared by who changes a device and alone by who moves one that a rule'
-    ' over places is held against: of a tag and a place that change at once, the second sees both.';
-
 create or replace function iot_private.regroup_moved_devices() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -257,8 +246,8 @@ declare
     );
     by_place record;
 begin
-    perform iot_private.lock_groups(o, false) from unnest(organizations) as o;
-    perform iot_private.lock_members(g.organization_id, true)
+    perform iot_private.hold('iot.device_groups', o, false) from unnest(organizations) as o;
+    perform iot_private.hold('iot.device_places', g.organization_id, true)
     from (
         select distinct organization_id
         from iot.device_groups
