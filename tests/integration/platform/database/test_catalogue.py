@@ -257,6 +257,7 @@ NOT_AUDITED = {
     "geofence_events": "is itself a record of what happened",
     "geofence_presences": "follow from the history of locations",
     "idempotency_keys": "requests and their answers, kept for a day",
+    "organization_days": "noted by ingest",
     "organization_rates": "counted by ingest",
     "reprocessing_jobs": "carry who asked for them; their progress is the worker's",
     "rollup_hours": "follow from readings",

@@ -71,6 +71,7 @@ async def test_partitions_and_private_tables_are_granted_to_nobody(
                 "sensor_hourly_sums": "INSERT SELECT UPDATE",
                 "detector_checkpoints": "INSERT SELECT UPDATE",
                 "organizations": "SELECT",
+                "organization_days": "INSERT",
                 "organization_quotas": "SELECT",
                 "organization_rates": "INSERT SELECT UPDATE",
                 "device_types": "SELECT",
