@@ -76,6 +76,7 @@ async def test_partitions_and_private_tables_are_granted_to_nobody(
                 "organization_rates": "INSERT SELECT UPDATE",
                 "device_types": "SELECT",
                 "device_type_versions": "SELECT",
+                "device_contacts": "INSERT SELECT",
                 "devices": "SELECT",
                 "device_credentials": "SELECT",
                 "sensors": "SELECT",
@@ -110,7 +111,7 @@ async def test_ingest_may_do_what_it_must_and_no_more(
         """,
         role,
     )
-    assert columns == ["iot.devices.last_seen_at UPDATE"]
+    assert columns == ["iot.device_contacts.last_seen_at UPDATE"]
 
 
 MAY_DELETE = {
