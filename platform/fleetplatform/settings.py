@@ -69,6 +69,18 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     rotation_rows: Count
 
 
+class LiveSettings(Settings, frozen=True, kw_only=True):
+    """How readings are followed as they come in; `late` is virtual time, the rest wall clock."""
+
+    streams: Count
+    interval: Duration
+    readings: Count
+    behind: Duration
+    late: Duration
+    stalled: Duration
+    renewed: Duration
+
+
 class EncryptionSettings(Settings, frozen=True, kw_only=True):
     """Where the keys of sensitive sensors stand, and which of them new readings get."""
 
@@ -118,6 +130,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     ingest: IngestSettings
     registry: RegistrySettings
     worker: WorkerSettings
+    live: LiveSettings
     encryption: EncryptionSettings
     engine: EngineSettings
     layout: LayoutSettings
