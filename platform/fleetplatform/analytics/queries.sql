@@ -125,7 +125,7 @@ select
     hour_start as bucket_start, reading_count, mean_value as mean, min_value as minimum,
     max_value as maximum, valid_count, anomaly_count,
     coalesce(sqrt(sum_squared_deviations / nullif(reading_count - 1, 0)), 0) as deviation
-from iot.sensor_hourly_aggregates
+from iot.sensor_hours
 where sensor_id = :sensor_id and hour_start >= :since and hour_start < :until
 order by hour_start;
 
