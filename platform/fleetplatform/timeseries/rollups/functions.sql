@@ -103,16 +103,16 @@ comment on function iot.refresh_materialized_hours(timestamptz) is
     'Make the materialised view of closed hours anew, beside its readers.';
 grant execute on function iot.refresh_materialized_hours(timestamptz) to iot_worker;
 
-create or replace function iot_private.raise_rollup_floor(
-    owner uuid, type_code smallint, sensor uuid, before timestamptz
+create or replace function iot.raise_rollup_floor(
+    owner uuid, type_code smallint, some_sensors uuid[], before timestamptz
 ) returns boolean
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     settled timestamptz;
 begin
-    -- Nobody makes hours anew, or notes what was calibrated, until the caller has ended.
+    -- Nobody makes hours anew, or notes what was calibrated, until the caller's transaction ends.
     perform pg_advisory_xact_lock(hashtext('iot.rollup_hours'));
     if (select c.kind = 'incremental' from iot.rollup_choice as c) then
         select p.hours_through into settled from iot.rollup_progress as p;
@@ -123,7 +123,7 @@ begin
             where h.hour_start < before
               and (owner is null or h.organization_id = owner)
               and (type_code is null or s.sensor_type = type_code)
-              and (sensor is null or h.sensor_id = sensor)
+              and (some_sensors is null or h.sensor_id = any (some_sensors))
         ) then
             return false;
         end if;
@@ -133,13 +133,15 @@ begin
     from iot.sensors as s
     where (owner is null or s.organization_id = owner)
       and (type_code is null or s.sensor_type = type_code)
-      and (sensor is null or s.sensor_id = sensor)
+      and (some_sensors is null or s.sensor_id = any (some_sensors))
     on conflict (organization_id, sensor_id) do update set kept_from = excluded.kept_from
     where rollup_floors.kept_from < excluded.kept_from;
     return true;
 end
 $$;
-comment on function iot_private.raise_rollup_floor(uuid, smallint, uuid, timestamptz) is
-    'Before readings measured before a time are taken away, in that transaction: their hours are not'
-    ' made anew from what is left. Of all, or of an organization, a type or a sensor (null: any).'
-    ' False: some of the hours were not made yet; wait for the worker, and ask again.';
+comment on function iot.raise_rollup_floor(uuid, smallint, uuid[], timestamptz) is
+    'Called before readings measured before a time are taken away, in that transaction: their hours'
+    ' are not made anew from what is left. Of an organization, a type, some sensors (null: any).'
+    ' False: some of these hours were not made yet; wait for the worker, and ask again.';
+grant execute on function iot.raise_rollup_floor(uuid, smallint, uuid[], timestamptz)
+    to iot_worker;
