@@ -1,0 +1,144 @@
+-- name: named_things(device_id, group_id, geofence_id, organization_id)^
+-- Which of these are seen.
+select
+    exists (select from iot.devices where device_id = :device_id::uuid),
+    exists (select from iot.device_groups where group_id = :group_id::uuid),
+    exists (
+        select from iot.geofences where geofence_id = :geofence_id::uuid and deleted_at is null
+    ),
+    exists (select from iot.organizations where organization_id = :organization_id::uuid);
+
+-- name: devices_in_area(souths, wests, norths, easts, latitude, longitude, radius_m, count)
+-- The devices in boxes or in a circle.
+select device_id
+from iot.places_within(
+    :souths::float8[], :wests::float8[], :norths::float8[], :easts::float8[], :latitude::float8,
+    :longitude::float8, :radius_m::float8, 1, null, null, :count::bigint
+);
+
+-- name: devices_in_geofence(geofence_id, count)
+-- The devices in a geofence.
+select device_id from iot.devices_in_geofence(:geofence_id::uuid, :count::bigint);
+
+-- name: aggregate(by, width, since, until, organization_id, device_id, group_id, device_type, sensor_type, devices, hours_max, count)
+-- Closed hours of many sensors put together; a null filter takes all. Where they are more than so
+-- many, one row says so, with nothing in it; so does a row where there are none.
+with chosen as materialized (
+    select
+        s.organization_id, s.sensor_id, s.sensor_type, s.unit,
+        case :by::text
+            when 'device' then d.device_id
+            when 'group' then g.group_id
+            when 'device_type' then d.device_type_id
+            when 'organization' then d.organization_id
+        end as key_id,
+        case :by::text
+            when 'device' then d.serial_number
+            when 'group' then g.name
+            when 'device_type' then t.name
+            when 'organization' then o.name
+        end as key_name
+    from iot.devices as d
+    join iot.sensors as s on s.organization_id = d.organization_id and s.device_id = d.device_id
+    join iot.device_types as t on t.device_type_id = d.device_type_id
+    join iot.organizations as o on o.organization_id = d.organization_id
+    left join iot.device_group_members as m
+        on :by::text = 'group'
+        and m.organization_id = d.organization_id
+        and m.device_id = d.device_id
+        and (:group_id::uuid is null or m.group_id = :group_id::uuid)
+    left join iot.device_groups as g
+        on g.organization_id = m.organization_id and g.group_id = m.group_id
+    where (:by::text <> 'group' or g.group_id is not null)
+      and not s.sensitive
+      and (:organization_id::uuid is null or d.organization_id = :organization_id::uuid)
+      and (:device_id::uuid is null or d.device_id = :device_id::uuid)
+      and (:group_id::uuid is null or d.device_id in (
+          select n.device_id from iot.device_group_members as n where n.group_id = :group_id::uuid
+      ))
+      and (:device_type::text is null or t.name = :device_type::text)
+      and (:sensor_type::smallint is null or s.sensor_type = :sensor_type::smallint)
+      and (:devices::uuid[] is null or d.device_id = any (:devices::uuid[]))
+), hours as materialized (
+    select
+        c.key_id, c.key_name, c.sensor_type, c.unit,
+        date_trunc(:width::text, h.hour_start, 'UTC') as bucket_start, h.reading_count,
+        h.mean_value, h.min_value, h.max_value, h.sum_squared_deviations, h.valid_count,
+        h.anomaly_count
+    from chosen as c
+    join iot.sensor_hours as h
+        on h.organization_id = c.organization_id and h.sensor_id = c.sensor_id
+    where h.hour_start >= :since::timestamptz and h.hour_start < :until::timestamptz
+    limit :hours_max::bigint + 1
+), looked_at as materialized (
+    select count(*) as hours_read from hours
+), means as materialized (
+    select
+        key_id, sensor_type, unit, bucket_start,
+        sum(mean_value * reading_count) / sum(reading_count) as mean
+    from hours
+    where (select hours_read <= :hours_max::bigint from looked_at)
+    group by 1, 2, 3, 4
+), buckets as (
+    select
+        h.key_id, h.key_name, h.sensor_type, h.unit, h.bucket_start,
+        sum(h.reading_count)::bigint as reading_count,
+        min(m.mean) as mean,
+        min(h.min_value) as minimum,
+        max(h.max_value) as maximum,
+        -- Within the hours, and of the hours' means around the bucket's.
+        sum(h.sum_squared_deviations + h.reading_count * (h.mean_value - m.mean) ^ 2) as squares,
+        sum(h.valid_count)::bigint as valid_count,
+        sum(h.anomaly_count)::bigint as anomaly_count
+    from hours as h
+    join means as m
+        on m.key_id is not distinct from h.key_id
+        and m.sensor_type = h.sensor_type
+        and m.unit = h.unit
+        and m.bucket_start = h.bucket_start
+    group by 1, 2, 3, 4, 5
+    order by 2, 1, 3, 4, 5
+    limit :count::bigint
+)
+select
+    l.hours_read, b.key_id, b.key_name, b.sensor_type, b.unit, b.bucket_start, b.reading_count,
+    b.mean, b.minimum, b.maximum, b.valid_count, b.anomaly_count,
+    coalesce(sqrt(b.squares / nullif(b.reading_count - 1, 0)), 0) as deviation
+from looked_at as l
+left join buckets as b on true
+order by b.key_name, b.key_id, b.sensor_type, b.unit, b.bucket_start;
+
+-- name: has_group(group_id)$
+-- Whether a group is seen.
+select exists (select from iot.device_groups where group_id = :group_id);
+
+-- name: last_of_group(group_id, since, until, after_id, count)
+-- The newest reading in a span of each sensor of a group's devices, in order of the sensor's id.
+select
+    s.sensor_id, s.organization_id, s.device_id, d.serial_number, s.name, s.sensor_type, s.unit,
+    r.measurement_timestamp, r.measurement_value, r.data_quality, r.is_anomaly, r.anomaly_score
+from (
+    select one.*
+    from iot.sensors as one
+    where one.device_id in (
+          select m.device_id from iot.device_group_members as m where m.group_id = :group_id::uuid
+      )
+      and not one.sensitive
+      and one.sensor_id > :after_id::uuid
+    order by one.sensor_id
+    limit :count
+) as s
+join iot.devices as d on d.organization_id = s.organization_id and d.device_id = s.device_id
+left join lateral (
+    select
+        l.measurement_timestamp, l.measurement_value, l.data_quality, l.is_anomaly, l.anomaly_score
+    from iot.sensor_data as l
+    where l.sensor_id = s.sensor_id
+      and l.sensor_type = s.sensor_type
+      and l.measurement_timestamp >= :since::timestamptz
+      and l.measurement_timestamp < :until::timestamptz
+      and l.measurement_value is not null
+    order by l.measurement_timestamp desc
+    limit 1
+) as r on true
+order by s.sensor_id;
