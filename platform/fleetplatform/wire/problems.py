@@ -151,7 +151,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "too_many_jobs": Code(409, "As many jobs as may wait do so; ask again later."),
         "too_many_readings": Code(422, "The span holds too many readings; ask for a shorter one."),
         "too_many_tokens": Code(409, "Too many tokens of the device are good at once."),
-        "too_slow": Code(422, "The answer takes too long; ask for a shorter span or fewer sensors."),
+        "too_slow": Code(422, "The answer takes too long; ask for a shorter span or less."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
         "unavailable": Code(503, "The platform cannot answer now; try again later."),
         "unfit_firmware": Code(

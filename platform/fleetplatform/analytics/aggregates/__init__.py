@@ -1,8 +1,8 @@
 """Many sensors in few numbers: hours and days of devices, groups, types and places.
 
-They come from the closed hours that the worker keeps, so an answer is as new as these, and reads no
-reading. A mean is that of all readings of a bucket, whichever sensor they are of; sensors of another
-type or unit are in another series. Entry: `read`.
+They come from the closed hours that the worker keeps, so an answer is as new as these, and reads
+no reading. A mean is that of all readings of a bucket, whichever sensor they are of; sensors of
+another type or unit are in another series. Entry: `read`.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Width = Literal["hour", "day", "week", "month"]
 
 BUCKETS_MAX = 10_000
 """In one answer, of all series together."""
-HOURS_MAX = 2_000_000
+HOURS_MAX = 1_000_000
 """Closed hours of sensors that are looked at for one answer."""
 
 _queries: Any = load(__file__)
@@ -34,9 +34,10 @@ _queries: Any = load(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which sensors; None takes all. `sensor_type` is a code of the catalogue, `device_type` a name.
+    """Which sensors; None takes all.
 
-    Devices are in an area or a geofence by where they are now.
+    sensor_type: a code of the catalogue · device_type: a name · geofence_id, area: devices are
+    there by where they are now.
     """
 
     organization_id: UUID | None = None

@@ -26,11 +26,13 @@ select device_id from iot.devices_in_geofence(:geofence_id::uuid, :count::bigint
 with chosen as materialized (
     select
         s.organization_id, s.sensor_id, s.sensor_type, s.unit,
+        -- Never null, so that it can be hashed.
         case :by::text
             when 'device' then d.device_id
             when 'group' then g.group_id
             when 'device_type' then d.device_type_id
             when 'organization' then d.organization_id
+            else '00000000-0000-0000-0000-000000000000'
         end as key_id,
         case :by::text
             when 'device' then d.serial_number
@@ -92,7 +94,7 @@ with chosen as materialized (
         sum(h.anomaly_count)::bigint as anomaly_count
     from hours as h
     join means as m
-        on m.key_id is not distinct from h.key_id
+        on m.key_id = h.key_id
         and m.sensor_type = h.sensor_type
         and m.unit = h.unit
         and m.bucket_start = h.bucket_start
@@ -101,7 +103,9 @@ with chosen as materialized (
     limit :count::bigint
 )
 select
-    l.hours_read, b.key_id, b.key_name, b.sensor_type, b.unit, b.bucket_start, b.reading_count,
+    l.hours_read,
+    nullif(b.key_id, '00000000-0000-0000-0000-000000000000') as key_id,
+    b.key_name, b.sensor_type, b.unit, b.bucket_start, b.reading_count,
     b.mean, b.minimum, b.maximum, b.valid_count, b.anomaly_count,
     coalesce(sqrt(b.squares / nullif(b.reading_count - 1, 0)), 0) as deviation
 from looked_at as l

@@ -1,10 +1,11 @@
 """What closed hours cost: a day made in full in either way, and again after a little came late.
 
-FLEETSTORM_ROLLUP_ROWS says how many readings the day has: one a minute of each sensor, of one type,
-in order of time. 1 % of them come late, a day later, in one of two ways. A burst: some devices could
-not send for six hours and then do, so 1 % of the pairs of a sensor and an hour are touched, and those
-whole. Scattered: any reading of any sensor may be one of them, so nearly half of the pairs are
-touched, and the hours they lie in have to be read; no way of making hours anew spares that.
+FLEETSTORM_ROLLUP_ROWS says how many readings the day has: one a minute of each sensor, of one
+type, in order of time. 1 % of them come late, a day later, in one of two ways. A burst: some
+devices could not send for six hours and then do, so 1 % of the pairs of a sensor and an hour are
+touched, and those whole. Scattered: any reading of any sensor may be one of them, so nearly half of
+the pairs are touched, and the hours they lie in have to be read; no way of making hours anew spares
+that.
 """
 
 import os
@@ -69,7 +70,8 @@ class Day:
         self.prepared = prepared
         self.worker = worker
         words = [np.frombuffer(b"".join(row[n].bytes for row in ids), ">u8") for n in range(3)]
-        self._halves = [half.astype(np.uint64) for word in words for half in (word[::2], word[1::2])]
+        halves = (half for word in words for half in (word[::2], word[1::2]))
+        self._halves = [half.astype(np.uint64) for half in halves]
 
     def rows(self, sensor: Any, t_us: Any, received_us: int) -> Rows:
         halves, count = [half[sensor] for half in self._halves], len(sensor)
@@ -213,9 +215,9 @@ async def _explain(day: Day, name: str) -> None:
             await under.rollback()
         top = plan[0][0][0]["Plan"]
         read = top["Shared Hit Blocks"] + top["Shared Read Blocks"]
-        scans = sorted(_scans(top))
-        print(f"  {query} of one hour ({name}): {read:,} buffers, {plan[0][0][0]['Execution Time']:.0f}"
-              f" ms, where the day has {int(pages[0]):,} pages; {', '.join(scans)}")  # fmt: skip
+        took_ms, scans = plan[0][0][0]["Execution Time"], ", ".join(sorted(_scans(top)))
+        print(f"  {query} of one hour ({name}): {read:,} buffers, {took_ms:.0f} ms,"
+              f" where the day has {int(pages[0]):,} pages; {scans}")  # fmt: skip
 
 
 def _scans(node: Any) -> set[str]:

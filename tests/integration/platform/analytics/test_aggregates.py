@@ -252,8 +252,8 @@ async def test_over_http_a_place_is_one_series(world: World) -> None:
     (series,) = found.body["series"]
     assert (series["id"], series["name"], series["sensor_type"]) == (None, None, "temperature")
     (bucket,) = series["buckets"]
-    sensors = [s for s, told in world.sensors.items() if told in (("a", "temperature"),
-                                                                  ("b", "temperature"))]  # fmt: skip
+    near = (("a", "temperature"), ("b", "temperature"))
+    sensors = [sensor for sensor, told in world.sensors.items() if told in near]
     assert bucket["count"] == world.expected(sensors, DAY_US, JUNE_US + DAY_US)[JUNE_US][0]
 
 

@@ -90,7 +90,7 @@ async def play(bench: Any, worker: Pool, random: np.random.Generator) -> int:
             ) * 1_000_000
             value = np.round(random.normal(20, 40, 60), 3)
             await bench.store_columns(engine, sensor, t_us, value, now_us)
-            sent += [(int(s), int(t), float(v)) for s, t, v in zip(sensor, t_us, value, strict=True)]
+            sent += zip(sensor.tolist(), t_us.tolist(), value.tolist(), strict=True)
         again = [sent[int(n)] for n in random.integers(0, len(sent), 20)]
         await bench.store(engine, again, now_us + 1)
         if hour % 2:
@@ -149,7 +149,7 @@ async def test_both_kinds_hold_the_same(bench, worker: Pool):
 async def test_a_materialised_view_shows_what_is_seen_of_its_sensors(
     bench, worker: Pool, make_settings
 ):
-    """Once refreshed. A stranger sees nothing, who is limited to a group its devices, by any way."""
+    """Once refreshed: a stranger sees nothing, who is limited to a group its devices."""
     await choose(bench, "materialized_view")
     engine = await bench.engine("stream", JUNE_US)
     await bench.store(engine, [(n, JUNE_US + 5, float(n)) for n in range(4)], JUNE_US + 10)
