@@ -95,8 +95,7 @@ async def read(
             " buckets, or fewer sensors",
             code="too_many_buckets",
         )
-    series = tuple(_series([row for row in rows if row["bucket_start"] is not None]))
-    return Aggregates(by=by, width=width, series=series)
+    return Aggregates(by=by, width=width, series=tuple(_series(rows)))
 
 
 def _series(rows: list[Any]) -> list[AggregateSeries]:

@@ -1,3 +1,15 @@
+-- PostgreSQL's own way to put partial results of its variance together, which loses nothing where
+-- values are large against their spread (Chan, Golub, LeVeque 1983, as in float8_combine).
+create or replace aggregate iot.combined(double precision[]) (
+    sfunc = float8_combine,
+    stype = double precision[],
+    initcond = '{0, 0, 0}'
+);
+comment on aggregate iot.combined(double precision[]) is
+    'Of parts with {count, sum, sum of squared deviations from the mean}: the same of the whole.';
+revoke execute on function iot.combined(double precision[]) from public;
+grant execute on function iot.combined(double precision[]) to iot_worker, iot_api;
+
 create or replace function iot.devices_in_geofence(wanted uuid, count bigint)
 returns table (device_id uuid)
 language plpgsql stable security definer

@@ -21,8 +21,8 @@ from iot.places_within(
 select device_id from iot.devices_in_geofence(:geofence_id::uuid, :count::bigint);
 
 -- name: aggregate(by, width, since, until, organization_id, device_id, group_id, device_type, sensor_type, devices, hours_max, count)
--- Closed hours of many sensors put together; a null filter takes all. Where they are more than so
--- many, one row says so, with nothing in it; so does a row where there are none.
+-- Closed hours of many sensors put together; a null filter takes all. hours_read: how many hours were
+-- looked at; where that is more than hours_max, some were not.
 with chosen as materialized (
     select
         s.organization_id, s.sensor_id, s.sensor_type, s.unit,
@@ -61,56 +61,40 @@ with chosen as materialized (
       and (:device_type::text is null or t.name = :device_type::text)
       and (:sensor_type::smallint is null or s.sensor_type = :sensor_type::smallint)
       and (:devices::uuid[] is null or d.device_id = any (:devices::uuid[]))
-), hours as materialized (
+), hours as (
     select
-        c.key_id, c.key_name, c.sensor_type, c.unit,
-        date_trunc(:width::text, h.hour_start, 'UTC') as bucket_start, h.reading_count,
-        h.mean_value, h.min_value, h.max_value, h.sum_squared_deviations, h.valid_count,
-        h.anomaly_count
+        c.key_id, c.key_name, c.sensor_type, c.unit, h.hour_start, h.reading_count, h.mean_value,
+        h.min_value, h.max_value, h.sum_squared_deviations, h.valid_count, h.anomaly_count
     from chosen as c
     join iot.sensor_hours as h
         on h.organization_id = c.organization_id and h.sensor_id = c.sensor_id
     where h.hour_start >= :since::timestamptz and h.hour_start < :until::timestamptz
     limit :hours_max::bigint + 1
-), looked_at as materialized (
-    select count(*) as hours_read from hours
-), means as materialized (
-    select
-        key_id, sensor_type, unit, bucket_start,
-        sum(mean_value * reading_count) / sum(reading_count) as mean
-    from hours
-    where (select hours_read <= :hours_max::bigint from looked_at)
-    group by 1, 2, 3, 4
 ), buckets as (
     select
-        h.key_id, h.key_name, h.sensor_type, h.unit, h.bucket_start,
-        sum(h.reading_count)::bigint as reading_count,
-        min(m.mean) as mean,
-        min(h.min_value) as minimum,
-        max(h.max_value) as maximum,
-        -- Within the hours, and of the hours' means around the bucket's.
-        sum(h.sum_squared_deviations + h.reading_count * (h.mean_value - m.mean) ^ 2) as squares,
-        sum(h.valid_count)::bigint as valid_count,
-        sum(h.anomaly_count)::bigint as anomaly_count
-    from hours as h
-    join means as m
-        on m.key_id = h.key_id
-        and m.sensor_type = h.sensor_type
-        and m.unit = h.unit
-        and m.bucket_start = h.bucket_start
+        key_id, key_name, sensor_type, unit,
+        date_trunc(:width::text, hour_start, 'UTC') as bucket_start,
+        count(*) as hour_count,
+        sum(reading_count)::bigint as reading_count,
+        iot.combined(
+            array[reading_count, reading_count * mean_value, sum_squared_deviations]
+        ) as moments,
+        min(min_value) as minimum,
+        max(max_value) as maximum,
+        sum(valid_count)::bigint as valid_count,
+        sum(anomaly_count)::bigint as anomaly_count
+    from hours
     group by 1, 2, 3, 4, 5
-    order by 2, 1, 3, 4, 5
-    limit :count::bigint
 )
 select
-    l.hours_read,
-    nullif(b.key_id, '00000000-0000-0000-0000-000000000000') as key_id,
-    b.key_name, b.sensor_type, b.unit, b.bucket_start, b.reading_count,
-    b.mean, b.minimum, b.maximum, b.valid_count, b.anomaly_count,
-    coalesce(sqrt(b.squares / nullif(b.reading_count - 1, 0)), 0) as deviation
-from looked_at as l
-left join buckets as b on true
-order by b.key_name, b.key_id, b.sensor_type, b.unit, b.bucket_start;
+    (sum(hour_count) over ())::bigint as hours_read,
+    nullif(key_id, '00000000-0000-0000-0000-000000000000') as key_id,
+    key_name, sensor_type, unit, bucket_start, reading_count,
+    moments[2] / moments[1] as mean, minimum, maximum, valid_count, anomaly_count,
+    coalesce(sqrt(moments[3] / nullif(reading_count - 1, 0)), 0) as deviation
+from buckets
+order by key_name, buckets.key_id, sensor_type, unit, bucket_start
+limit :count::bigint;
 
 -- name: has_group(group_id)$
 -- Whether a group is seen.
