@@ -61,9 +61,7 @@ begin
         h.min_value, h.max_value, h.sum_squared_deviations, h.valid_count, h.anomaly_count
     from iot_private.materialized_hours as h
     join iot.sensors as s using (organization_id, sensor_id);
-    -- Nothing is over since -infinity: it is empty, can be read, and is filled by the worker.
-    insert into iot.rollup_progress (received_through, hours_through, virtual_anchor, wall_anchor)
-    select '-infinity', '-infinity', virtual_anchor, wall_anchor from iot.platform_clock;
+    -- No hour is over yet, by rollup_progress: it is empty, can be read, and is filled by the worker.
     refresh materialized view iot_private.materialized_hours;
 end
 $$;
@@ -82,6 +80,8 @@ begin
     update iot.rollup_choice set kind = wanted;
     -- As where nothing was looked at yet: all hours whose readings are there are made anew.
     delete from iot.rollup_progress;
+    insert into iot.rollup_progress (received_through, hours_through, virtual_anchor, wall_anchor)
+    select '-infinity', '-infinity', virtual_anchor, wall_anchor from iot.platform_clock;
     execute format('select iot_private.%I()', 'show_' || wanted);
 end
 $$;
@@ -116,7 +116,7 @@ begin
     perform pg_advisory_xact_lock(hashtext('iot.rollup_hours'));
     if (select c.kind = 'incremental' from iot.rollup_choice as c) then
         select p.hours_through into settled from iot.rollup_progress as p;
-        if settled is null or settled < before or exists (
+        if settled < before or exists (
             select
             from iot.rollup_hours as h
             join iot.sensors as s using (organization_id, sensor_id)
@@ -142,6 +142,7 @@ $$;
 comment on function iot.raise_rollup_floor(uuid, smallint, uuid[], timestamptz) is
     'Called before readings measured before a time are taken away, in that transaction: their hours'
     ' are not made anew from what is left. Of an organization, a type, some sensors (null: any).'
-    ' False: some of these hours were not made yet; wait for the worker, and ask again.';
+    ' False: some of these hours were not made yet; wait for the worker, and ask again. Where no'
+    ' worker ever made an hour there is nothing to wait for.';
 grant execute on function iot.raise_rollup_floor(uuid, smallint, uuid[], timestamptz)
     to iot_worker;

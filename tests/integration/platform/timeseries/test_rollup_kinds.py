@@ -210,6 +210,8 @@ async def test_an_hour_without_readings_goes_unless_retention_took_them(
     readings = [(n, JUNE_US + hour * HOUR_US, 1.0) for hour in range(4) for n in (0, 2, 4)]
     now_us = JUNE_US + 9 * HOUR_US
     await bench.store(engine, readings, now_us)
+    await choose(bench, "materialized_view")
+    await choose(bench, "incremental")
     assert not await raised(worker, None, JUNE_US + 30)
     assert await rollups.refresh(worker, now_us) == 12
     sensors = sorted({row["sensor_id"] for row in await bench.fetch(KEPT)})
