@@ -28,7 +28,8 @@ select iot_private.protect('iot.rollup_floors');
 grant select on iot.rollup_floors to iot_worker;
 grant delete on iot.sensor_hourly_aggregates to iot_worker;
 
--- The body is in timeseries/rollups/functions.sql, for readings have no table yet.
+-- Its body is in timeseries/rollups/functions.sql, for readings have no table yet: with this one the
+-- materialised view is empty, and can be read.
 create function iot_private.aggregate_hours()
 returns table (
     organization_id uuid, sensor_id uuid, device_id uuid, hour_start timestamptz,
@@ -46,8 +47,7 @@ as $$
 $$;
 
 create materialized view iot_private.materialized_hours as
-select * from iot_private.aggregate_hours()
-with no data;
+select * from iot_private.aggregate_hours();
 comment on materialized view iot_private.materialized_hours is
     'Each sensor''s closed hours in few numbers, where platform.rollups.kind=materialized_view.';
 comment on column iot_private.materialized_hours.organization_id is 'Whose sensor it is.';

@@ -61,8 +61,6 @@ begin
         h.min_value, h.max_value, h.sum_squared_deviations, h.valid_count, h.anomaly_count
     from iot_private.materialized_hours as h
     join iot.sensors as s using (organization_id, sensor_id);
-    -- No hour is over yet, by rollup_progress: it is empty, can be read, and is filled by the worker.
-    refresh materialized view iot_private.materialized_hours;
 end
 $$;
 comment on function iot_private.show_materialized_view() is
@@ -82,6 +80,8 @@ begin
     delete from iot.rollup_progress;
     insert into iot.rollup_progress (received_through, hours_through, virtual_anchor, wall_anchor)
     select '-infinity', '-infinity', virtual_anchor, wall_anchor from iot.platform_clock;
+    -- No hour is over since then, so it is empty.
+    refresh materialized view iot_private.materialized_hours;
     execute format('select iot_private.%I()', 'show_' || wanted);
 end
 $$;
