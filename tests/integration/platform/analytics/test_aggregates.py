@@ -1,5 +1,6 @@
 """Hours of many sensors put together, beside numpy on the values that they were made of."""
 
+import functools
 import uuid
 from collections import defaultdict
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from fleetplatform.analytics import aggregates
-from fleetplatform.analytics.aggregates import Choice
+from fleetplatform.analytics.aggregates import Choice, group_last
 from fleetplatform.analytics.series import Span
 from fleetplatform.database.pool import open_pool
 from fleetplatform.database.tenancy import Tenant
@@ -17,6 +18,7 @@ from fleetplatform.registry.places import whereabouts
 from fleetplatform.timeseries.instants import to_datetime
 from fleetplatform.wire.clock import wall_now_us
 from fleetplatform.wire.device_type import SensorType
+from fleetplatform.wire.paging import Page
 from fleetplatform.wire.resources.devices import NewDevice
 
 HOUR_US = 3_600_000_000
@@ -203,6 +205,12 @@ async def test_who_is_limited_to_groups_sees_only_theirs(world: World) -> None:
     for foreign in ({"device_id": world.device["c"]}, {"group_id": world.group["all"]}):
         with pytest.raises(NotFoundError):
             await _shown(world, tenant=limited, **foreign)
+    page, now_us = Page(100, "sensor_id"), wall_now_us()
+    ask = functools.partial(group_last.read, world.pool, limited)
+    mine = await ask(world.group["north"], now_us, DAY_US, page)
+    assert {one.serial_number for one in mine.readings} == {"a", "b"}
+    with pytest.raises(NotFoundError):
+        await ask(world.group["all"], now_us, DAY_US, page)
     stranger = Tenant(uuid.uuid4())
     assert await _shown(world, tenant=stranger) == set()
     for name in ("device_id", "group_id", "geofence_id", "organization_id"):
