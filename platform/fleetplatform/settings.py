@@ -102,6 +102,12 @@ class LayoutSettings(Settings, frozen=True, kw_only=True):
     ahead: Count
 
 
+class RollupSettings(Settings, frozen=True, kw_only=True):
+    """In which way closed hours are kept."""
+
+    kind: str
+
+
 class TlsSettings(Settings, frozen=True, kw_only=True):
     """HTTPS instead of HTTP; paths of PEM files.
 
@@ -134,6 +140,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     encryption: EncryptionSettings
     engine: EngineSettings
     layout: LayoutSettings
+    rollups: RollupSettings
 
 
 class EncryptionKeys(Settings, frozen=True, kw_only=True):
