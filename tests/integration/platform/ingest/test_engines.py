@@ -114,7 +114,9 @@ def _batches() -> list[Batch]:
     beyond = [(1, now + 1, 1.7e308), (1, now + 2, -1.7e308), (1, now + 3, 5e-324)]
     beyond += [(2, now + 2 * SECOND_US, 1e308), (0, now + 2 * SECOND_US, 22.0)]
     batches += [late, duplicates, extremes, same_time, conflicts, beyond]
-    return [*batches, [(1, now + HOUR_US, 60.0)]]
+    # A late reading raises what the next in time clears, whichever came first.
+    mixed = [(0, now + HOUR_US, 20.0), (0, START_US + 9 * SECOND_US, 40.0)]
+    return [*batches, [(1, now + HOUR_US, 60.0)], mixed]
 
 
 class Played(NamedTuple):
