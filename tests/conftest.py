@@ -134,12 +134,18 @@ class EngineBench:
     """
 
     def __init__(
-        self, pool: Pool, directory: Directory, prepared: PreparedDatabase, make: MakeSettings
+        self,
+        pool: Pool,
+        directory: Directory,
+        prepared: PreparedDatabase,
+        owner: asyncpg.Connection,
+        make: MakeSettings,
     ) -> None:
         self.pool = pool
         self.directory = directory
         self.owner_url = prepared.owner_url
         self.urls = prepared.urls
+        self._owner = owner
         self._make_settings = make
 
     async def engine(self, kind: str, now_us: int, keys: EncryptionKeys | None = None) -> Engine:
@@ -163,13 +169,15 @@ class EngineBench:
         arrivals = gather([Submission(0, sensor, t_us, values)], received_us)
         return await engine.store(self.pool, arrivals, np.arange(len(arrivals)))
 
+    async def execute(self, statements: list[tuple[Any, ...]]) -> None:
+        """Statements with their arguments, as the owner, in one transaction."""
+        async with self._owner.transaction():
+            for statement, *arguments in statements:
+                await self._owner.execute(statement, *arguments)
+
     async def fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         """Rows, as the owner; a statement that gives none gives none."""
-        conn = await asyncpg.connect(self.owner_url)
-        try:
-            return [dict(row) for row in await conn.fetch(query, *arguments)]
-        finally:
-            await conn.close()
+        return [dict(row) for row in await self._owner.fetch(query, *arguments)]
 
 
 @pytest.fixture
@@ -187,7 +195,9 @@ async def make_engine_bench(
                 pools.append(await open_pool(prepared.urls[role], settings.database, role))
                 stack.push_async_callback(pools[-1].close)
             await _enrol(pools[0], thermometers)
-            return EngineBench(pools[1], Directory(), prepared, make_settings)
+            owner = await asyncpg.connect(prepared.owner_url)
+            stack.push_async_callback(owner.close)
+            return EngineBench(pools[1], Directory(), prepared, owner, make_settings)
 
         yield make
 

@@ -123,16 +123,17 @@ class Rulebook:
             hit &= holds(value[rows])
         is_open = self._open[compiled.rule.rule_id]
         on_time = ~late[rows]
+        # A sensor's late readings come before its others in time.
+        rows_late = rows[~on_time & hit]
+        rows_late = rows_late[~is_open[sensor[rows_late]]]
+        rows_late = rows_late[np.unique(sensor[rows_late], return_index=True)[1]]
+        is_open[sensor[rows_late]] = True
         rows_now, hit_now = rows[on_time], hit[on_time]
         changed, raised = _edges(sensor[rows_now], hit_now, is_open)
         at, raised = rows_now[changed], raised[changed]
-        rows_late = rows[~on_time & hit]
         if len(rows_late):
-            rows_late = rows_late[~is_open[sensor[rows_late]]]
-            rows_late = rows_late[np.unique(sensor[rows_late], return_index=True)[1]]
-            is_open[sensor[rows_late]] = True
-            at = np.concatenate([at, rows_late])
-            raised = np.concatenate([raised, np.ones(len(rows_late), dtype=np.bool_)])
+            at = np.concatenate([rows_late, at])
+            raised = np.concatenate([np.ones(len(rows_late), dtype=np.bool_), raised])
             order = np.argsort(sensor[at], kind="stable")
             at, raised = at[order], raised[order]
         rule = np.full(len(at), index, dtype=np.int32)
