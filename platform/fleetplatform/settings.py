@@ -50,7 +50,7 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
 class QualitySettings(Settings, frozen=True, kw_only=True):
     """What is no property of a sensor, in judging its readings."""
 
-    gap_intervals: Annotated[Count, msgspec.Meta(ge=1, le=1000)]
+    gap_intervals: Annotated[int, msgspec.Meta(ge=1, le=1000, extra={"unit": "count"})]
     stale_after: Annotated[Duration, msgspec.Meta(ge=0, le=31_622_400)]
     clock_skew: Annotated[Duration, msgspec.Meta(ge=0, le=31_622_400)]
 

@@ -87,8 +87,8 @@ def _sensor(place: str, sensor: SensorSpecification) -> Iterator[Mistake]:
         yield f"{place}.interval", f"{sensor.interval:g} is not between 1 µs and 366 days"
     if sensor.rate_max is not None and not RATE_MIN <= sensor.rate_max <= RATE_MAX:
         yield f"{place}.rate_max", f"{sensor.rate_max:g} is not between 1e-30 and 1e30"
-    if sensor.flat_after is not None and not INTERVAL_MIN_S <= sensor.flat_after <= FLAT_MAX_S:
-        yield f"{place}.flat_after", f"{sensor.flat_after:g} is not between 1 µs and 31 days"
+    if sensor.flat_after is not None and not sensor.interval < sensor.flat_after <= FLAT_MAX_S:
+        yield f"{place}.flat_after", f"{sensor.flat_after:g} is not above interval, to 31 days"
 
 
 def _command(place: str, command: CommandSpecification) -> Iterator[Mistake]:

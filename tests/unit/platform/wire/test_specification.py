@@ -48,7 +48,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("sensors.flow.interval", 1e8, "sensors.flow.interval"),
     ("sensors.flow.rate_max", 0, "sensors.flow.rate_max"),
     ("sensors.flow.rate_max", 1e31, "sensors.flow.rate_max"),
-    ("sensors.flow.flat_after", 0, "sensors.flow.flat_after"),
+    ("sensors.flow.flat_after", 10, "sensors.flow.flat_after"),
     ("sensors.flow.flat_after", 2_678_401, "sensors.flow.flat_after"),
     ("commands.run.description", "\0", "commands.run.description"),
     ("commands.run.parameters.rpm.type", "colour", "commands.run.parameters.rpm.type"),
