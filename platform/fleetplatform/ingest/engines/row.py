@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fleetplatform.alerting.life import sensor_id
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
-from fleetplatform.ingest.continuation import in_database
+from fleetplatform.ingest import continuation
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.registry.directory import Directory
@@ -40,7 +40,7 @@ class RowEngine:
     def __init__(
         self, settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
     ) -> None:
-        self._quality = settings.quality
+        self._quality = continuation.in_database(settings.quality)
         self._directory = directory
         self._keys = keys
         self._partitions = Partitions()
@@ -99,7 +99,7 @@ class RowEngine:
                         active_key_id=keys.active if keys else None,
                         key_ids=keys.ids if keys else [],
                         keys=keys.secrets if keys else [],
-                        **in_database(self._quality),
+                        **self._quality,
                     )
                     rows = [row async for row in found]
                     await self._record_places(conn, arrivals, at, rows)

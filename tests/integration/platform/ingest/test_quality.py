@@ -81,7 +81,7 @@ async def test_engines_judge_alike(
     await bench.fetch(CALIBRATED)
     batches = _batches(np.random.default_rng(seed), count)
     found = {}
-    for kind, anew in (("row", False), ("stream", False), ("stream", True)):
+    for kind, anew in (("row", False), ("set", False), ("stream", False), ("stream", True)):
         engine = await bench.engine(kind, START_US)
         for now_us, readings in batches:
             if anew:
@@ -92,6 +92,7 @@ async def test_engines_judge_alike(
             "truncate iot.sensor_data, iot.sensor_hourly_sums, iot.detector_checkpoints"
         )
     rows = found["row", False]
+    assert found["set", False] == rows
     assert found["stream", False] == rows
     assert found["stream", True] == rows
     counts = {one: sum(bool(row["data_quality"] & one) for row in rows) for one in Quality}
