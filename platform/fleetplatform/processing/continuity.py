@@ -119,7 +119,10 @@ class Continuity:
         # The value of a reading that was never there is NaN, from which no change is too great.
         steep = change > limits.rate_max[sensor] * (np.maximum(elapsed_us, interval_us) / 1e6)
         self.know(first, measured_us[tails], value[tails], sent[tails], flat_since_us[tails])
-        return bit(gap, Quality.GAP) | bit(flat, Quality.FLAT) | bit(steep, Quality.RATE)
+        bits = bit(gap, Quality.GAP)
+        bits |= bit(flat, Quality.FLAT)
+        bits |= bit(steep, Quality.RATE)
+        return bits
 
 
 def _before(column: _Column, heads: NDArray[np.intp], stored: _Column) -> _Column:

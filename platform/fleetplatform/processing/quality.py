@@ -64,9 +64,14 @@ def judge_arrival(
     tolerances: Tolerances,
 ) -> Bits:
     """LATE, STALE and CLOCK_SKEW of n readings that were received at one time."""
-    skewed = measured_us > received_us + tolerances.clock_skew_us
-    stale = (measured_us < received_us - tolerances.stale_after_us) & ~late
-    return bit(late, Quality.LATE) | bit(stale, Quality.STALE) | bit(skewed, Quality.CLOCK_SKEW)
+    newest_us = received_us + tolerances.clock_skew_us
+    oldest_us = received_us - tolerances.stale_after_us
+    bits = bit(late, Quality.LATE)
+    if measured_us.max(initial=newest_us) > newest_us:
+        bits |= bit(measured_us > newest_us, Quality.CLOCK_SKEW)
+    if measured_us.min(initial=oldest_us) < oldest_us:
+        bits |= bit((measured_us < oldest_us) & ~late, Quality.STALE)
+    return bits
 
 
 def bit(where: NDArray[np.bool_], quality: Quality) -> Bits:

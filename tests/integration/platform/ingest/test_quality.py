@@ -70,7 +70,7 @@ def _batches(random: np.random.Generator, count: int) -> Batches:
 
 
 @pytest.mark.parametrize(
-    ("seed", "count"), [(1, 30), pytest.param(2, 300, marks=pytest.mark.campaign)]
+    ("seed", "count"), [(1, 30), pytest.param(2, 150, marks=pytest.mark.campaign)]
 )
 async def test_engines_judge_alike(
     make_engine_bench: Callable[..., Awaitable[Any]], seed: int, count: int

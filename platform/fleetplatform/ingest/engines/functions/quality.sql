@@ -121,22 +121,35 @@ begin
     return query
     select
         s.sensor_id, n.measured, n.value, n.sent,
+        -- Looked for where the run has not just begun: for few sensors, but those that are flat.
         case
-            when not s.sensitive then
+            when not n.is_after_gap and coalesce(p.sent = n.sent, true) and not s.sensitive then
                 iot.flat_since(s.sensor_id, s.sensor_type, n.measured, n.sent, s.flat_after)
         end
     from iot.sensors as s
     cross join lateral (
         select
             d.measurement_timestamp as measured, d.measurement_value as value,
-            coalesce(d.raw_value, d.measurement_value) as sent
+            coalesce(d.raw_value, d.measurement_value) as sent,
+            d.data_quality & 8 <> 0 as is_after_gap
         from iot.sensor_data as d
         where d.sensor_id = s.sensor_id
           and d.sensor_type = s.sensor_type
           and d.measurement_timestamp >= measured_after
         order by d.measurement_timestamp desc
         limit 1
-    ) as n;
+    ) as n
+    left join lateral (
+        select coalesce(d.raw_value, d.measurement_value) as sent
+        from iot.sensor_data as d
+        where d.sensor_id = s.sensor_id
+          and d.sensor_type = s.sensor_type
+          and d.measurement_timestamp >= n.measured - s.flat_after
+          and d.measurement_timestamp < n.measured
+          and d.data_quality & 16 = 0
+        order by d.measurement_timestamp desc
+        limit 1
+    ) as p on true;
 end
 $$;
 comment on function iot.last_readings(timestamptz) is
