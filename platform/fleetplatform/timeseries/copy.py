@@ -64,18 +64,15 @@ async def find_stored(
 
     Returns positions in `rows` and the values as they arrived then.
     """
-    found = [
-        row
-        async for row in _queries.find_stored(
-            conn,
-            high=rows.sensor_high[at].view(np.int64).tolist(),
-            low=rows.sensor_low[at].view(np.int64).tolist(),
-            measured_us=rows.measured_us[at].tolist(),
-            sensor_types=rows.sensor_type[at].tolist(),
-        )
-    ]
-    places = np.array([row["at"] for row in found], dtype=np.intp)
-    values = np.array([row["stored_value"] for row in found], dtype=np.float64)
+    found = await _queries.find_stored(
+        conn,
+        high=rows.sensor_high[at].view(np.int64).tolist(),
+        low=rows.sensor_low[at].view(np.int64).tolist(),
+        measured_us=rows.measured_us[at].tolist(),
+        sensor_types=rows.sensor_type[at].tolist(),
+    )
+    places = np.array(found["at"], dtype=np.intp)
+    values = np.array(found["stored_value"], dtype=np.float64)
     return at[places], values
 
 

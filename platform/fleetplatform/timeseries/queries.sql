@@ -1,6 +1,7 @@
--- name: find_stored(high, low, measured_us, sensor_types)
--- Which of these readings are stored, by place in the arrays, and the value each came with.
-select at, stored_value
+-- name: find_stored(high, low, measured_us, sensor_types)^
+-- Which of these readings are stored, by place in the arrays, and the value each came with; arrays,
+-- for a row of the answer costs as much as its look-up.
+select coalesce(array_agg(at), '{}') as at, coalesce(array_agg(stored_value), '{}') as stored_value
 from iot.find_stored(
     :high::bigint[], :low::bigint[], :measured_us::bigint[], :sensor_types::smallint[]
 );
