@@ -240,6 +240,8 @@ def _specifications(draw: st.DrawFn) -> DeviceTypeSpecification:
             "type": draw(st.sampled_from([one.label for one in SensorType])),
             "unit": draw(_names), "min": limits[0], "max": limits[1],
             "resolution": abs(draw(_numbers)), "interval": draw(st.floats(0.001, 1e6)),
+            "rate_max": draw(st.none() | st.floats(1e-30, 1e30)),
+            "flat_after": draw(st.none() | st.floats(1.1e6, 2e6)),
         }  # fmt: skip
 
     parameter = st.tuples(st.sampled_from(PARAMETER_TYPES), ranges).map(

@@ -36,6 +36,12 @@ from fleetplatform.wire.resources.devices import (
     NewStatus,
 )
 from fleetplatform.wire.resources.organizations import FoundedOrganization, NewOrganization
+from fleetplatform.wire.resources.quality import (
+    DeviceQuality,
+    Flag,
+    FlaggedReadings,
+    SensorQuality,
+)
 from fleetplatform.wire.resources.quotas import NewQuotas, Quotas, Usage
 
 __all__ = ["ApiError", "Client"]
@@ -114,6 +120,31 @@ class Client:
     async def device(self, device_id: UUID) -> Device:
         """One device of the organization."""
         return await self._send("GET", f"/v1/devices/{device_id}", None, Device)
+
+    async def sensor_quality(
+        self, sensor_id: UUID, since_us: int, until_us: int
+    ) -> SensorQuality:
+        """The score of each hour of a span of 31 days at most, and how often each flag was set."""
+        query = urlencode({"since_us": since_us, "until_us": until_us})
+        path = f"/v1/sensors/{sensor_id}/quality?{query}"
+        return await self._send("GET", path, None, SensorQuality)
+
+    async def device_quality(
+        self, device_id: UUID, since_us: int, until_us: int
+    ) -> DeviceQuality:
+        """The same for each sensor of a device, over the span."""
+        query = urlencode({"since_us": since_us, "until_us": until_us})
+        path = f"/v1/devices/{device_id}/quality?{query}"
+        return await self._send("GET", path, None, DeviceQuality)
+
+    async def flagged_readings(
+        self, sensor_id: UUID, since_us: int, until_us: int, flag: Flag | None = None
+    ) -> FlaggedReadings:
+        """The first readings of a span that have a flag, or any."""
+        span: dict[str, int | str] = {"since_us": since_us, "until_us": until_us}
+        query = urlencode(span if flag is None else span | {"flag": flag})
+        path = f"/v1/sensors/{sensor_id}/flagged-readings?{query}"
+        return await self._send("GET", path, None, FlaggedReadings)
 
     async def move_device(self, device_id: UUID, status: DeviceStatus, reason: str) -> Device:
         """Move a device on in its life; code illegal_move where its life has no such move."""

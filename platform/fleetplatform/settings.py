@@ -47,6 +47,14 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
     shutdown_timeout: Duration
 
 
+class QualitySettings(Settings, frozen=True, kw_only=True):
+    """What is no property of a sensor, in judging its readings."""
+
+    gap_intervals: Annotated[int, msgspec.Meta(ge=1, le=1000, extra={"unit": "count"})]
+    stale_after: Annotated[Duration, msgspec.Meta(ge=0, le=31_622_400)]
+    clock_skew: Annotated[Duration, msgspec.Meta(ge=0, le=31_622_400)]
+
+
 class RegistrySettings(Settings, frozen=True, kw_only=True):
     """What is told of devices, and how they are taken in."""
 
@@ -134,6 +142,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     database: DatabaseSettings
     clock: ClockSettings
     ingest: IngestSettings
+    quality: QualitySettings
     registry: RegistrySettings
     worker: WorkerSettings
     live: LiveSettings

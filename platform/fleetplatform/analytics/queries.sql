@@ -1,6 +1,10 @@
 -- name: sensor(sensor_id)^
 -- A sensor that the tenant sees.
-select sensor_id, sensor_type, unit, sensitive from iot.sensors where sensor_id = :sensor_id;
+select
+    sensor_id, sensor_type, unit, sensitive,
+    extract(epoch from sampling_interval)::float8 as interval_s
+from iot.sensors
+where sensor_id = :sensor_id;
 
 -- name: last_reading(sensor_id, sensor_type, since, until)^
 -- The newest reading of a span.
@@ -144,3 +148,66 @@ select
 from iot.sensor_daily_aggregates
 where sensor_id = :sensor_id and day_start >= :since and day_start < :until
 order by day_start;
+
+-- name: quality_hours(sensor_id, sensor_type, since, until)
+-- A sensor's hours, as the worker keeps those that are closed; and of the readings that are in the
+-- table how many have each flag.
+select
+    hour_start, a.reading_count, a.valid_count, r.stored_count, r.range, r.rate, r.flat, r.gap,
+    r.late, r.clock_skew, r.uncalibrated, r.stale
+from (
+    select hour_start, reading_count, valid_count
+    from iot.sensor_hours
+    where sensor_id = :sensor_id and hour_start >= :since and hour_start < :until
+) as a
+full join (
+    select
+        date_trunc('hour', measurement_timestamp, 'UTC') as hour_start,
+        count(*) as stored_count,
+        count(*) filter (where data_quality & 1 <> 0) as range,
+        count(*) filter (where data_quality & 2 <> 0) as rate,
+        count(*) filter (where data_quality & 4 <> 0) as flat,
+        count(*) filter (where data_quality & 8 <> 0) as gap,
+        count(*) filter (where data_quality & 16 <> 0) as late,
+        count(*) filter (where data_quality & 32 <> 0) as clock_skew,
+        count(*) filter (where data_quality & 64 <> 0) as uncalibrated,
+        count(*) filter (where data_quality & 128 <> 0) as stale
+    from iot.sensor_data
+    where sensor_id = :sensor_id
+      and sensor_type = :sensor_type
+      and measurement_timestamp >= :since
+      and measurement_timestamp < :until
+    group by 1
+) as r using (hour_start);
+
+-- name: first_hour(sensor_id)$
+-- The first hour in which a sensor measured.
+select hour_start from iot.sensor_hours
+where sensor_id = :sensor_id
+order by hour_start
+limit 1;
+
+-- name: has_device(device_id)$
+-- Whether the tenant sees a device.
+select exists (select from iot.devices where device_id = :device_id);
+
+-- name: judged_sensors(device_id)
+-- The active sensors of a device whose values stand in clear, in the order of its type.
+select
+    sensor_id, name, sensor_type, extract(epoch from sampling_interval)::float8 as interval_s
+from iot.sensors
+where device_id = :device_id and sensor_status = 'active' and not sensitive
+order by position, sensor_id;
+
+-- name: flagged_readings(sensor_id, sensor_type, since, until, bits, count)
+-- The first readings of a span that have one of some flags.
+select measurement_timestamp, received_at, measurement_value, data_quality
+from iot.sensor_data
+where sensor_id = :sensor_id
+  and sensor_type = :sensor_type
+  and measurement_timestamp >= :since
+  and measurement_timestamp < :until
+  and data_quality & :bits::integer <> 0
+  and measurement_value is not null
+order by measurement_timestamp
+limit :count;

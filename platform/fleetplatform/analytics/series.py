@@ -62,10 +62,10 @@ async def last(pool: Pool, tenant: Tenant, sensor_id: UUID, now_us: int) -> Last
     """The newest reading of a sensor; raises NotFoundError where there is none."""
     recent = Span(min(max(now_us - RECENT_US, EARLIEST_US), LATEST_US - 1), LATEST_US)
     async with asked(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
+        sensor = await readable_sensor(conn, sensor_id)
         row = None
         for span in (recent, Span(EARLIEST_US, LATEST_US)):
-            row = row or await _queries.last_reading(conn, **_key(sensor), **span.bounds)
+            row = row or await _queries.last_reading(conn, **key_of(sensor), **span.bounds)
     if row is None:
         raise NotFoundError("the sensor has no readings", code="no_readings")
     return LastReading(
@@ -87,8 +87,8 @@ async def read(pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, points: 
     """
     check_raw(span.since_us, span.until_us)
     async with asked(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
-        row = await _queries.readings(conn, **_key(sensor), **span.bounds, count=READINGS_MAX + 1)
+        sensor = await readable_sensor(conn, sensor_id)
+        row = await _queries.readings(conn, **key_of(sensor), **span.bounds, count=READINGS_MAX + 1)
     t_us, values = packed.times_us(row["times"]), packed.floats(row["values"])
     if len(t_us) > READINGS_MAX:
         raise InvalidError(
@@ -120,13 +120,13 @@ async def buckets(
             code="too_many_buckets",
         )
     async with asked(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
+        sensor = await readable_sensor(conn, sensor_id)
         width = timedelta(microseconds=width_us)
         found = tuple(
             [
                 bucket_of(row)
                 async for row in _queries.buckets(
-                    conn, **_key(sensor), **span.bounds, width=width
+                    conn, **key_of(sensor), **span.bounds, width=width
                 )
             ]
         )
@@ -146,7 +146,7 @@ async def rollup(
             f"since_us, until_us: more than {BUCKETS_MAX:,} {unit}s", code="too_many_buckets"
         )
     async with asked(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
+        sensor = await readable_sensor(conn, sensor_id)
         rows = query(conn, sensor_id=sensor_id, **span.bounds)
         found = tuple([bucket_of(row) async for row in rows])
     return Buckets(sensor_id=sensor_id, unit=sensor["unit"], width_us=width_us, buckets=found)
@@ -161,12 +161,12 @@ async def gaps(
     """
     check_raw(span.since_us, span.until_us)
     async with asked(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
+        sensor = await readable_sensor(conn, sensor_id)
         found = [
             Gap(start_us=to_us(row["gap_start"]), end_us=to_us(row["gap_end"]))
             async for row in _queries.gaps(
                 conn,
-                **_key(sensor),
+                **key_of(sensor),
                 **span.bounds,
                 longer_than=timedelta(microseconds=longer_than_us),
                 count=GAPS_MAX + 1,
@@ -177,7 +177,8 @@ async def gaps(
     )
 
 
-async def _sensor(conn: Connection, sensor_id: UUID) -> Any:
+async def readable_sensor(conn: Connection, sensor_id: UUID) -> Any:
+    """A sensor whose values stand in clear; raises NotFoundError, and ForbiddenError."""
     row = await _queries.sensor(conn, sensor_id=sensor_id)
     if row is None:
         raise NotFoundError("the organization has no such sensor")
@@ -190,7 +191,8 @@ async def _sensor(conn: Connection, sensor_id: UUID) -> Any:
     return row
 
 
-def _key(sensor: Any) -> dict[str, Any]:
+def key_of(sensor: Any) -> dict[str, Any]:
+    """What its readings are found by, as parameters of a query."""
     return {"sensor_id": sensor["sensor_id"], "sensor_type": sensor["sensor_type"]}
 
 

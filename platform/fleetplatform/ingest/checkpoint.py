@@ -131,13 +131,9 @@ class Saver:
 
 
 async def load(
-    conn: Connection,
-    directory: Directory,
-    detector: ThreeSigma,
-    watermark_us: NDArray[np.int64],
-    now_us: int,
+    conn: Connection, directory: Directory, detector: ThreeSigma, now_us: int
 ) -> int:
-    """Fill sums and watermarks with what was measured in the 25 hours before a virtual time.
+    """Fill the sums with what was measured in the 25 hours before a virtual time.
 
     Returns the newest `received_at` of the rows that are in the sums: a checkpoint must not say
     less, or these rows would be taken in twice. A checkpoint from the future belongs to a time
@@ -159,13 +155,6 @@ async def load(
         )
     ]
     _add(recent, directory, detector)
-    newest = [row async for row in _queries.last_measured(conn, measured_after=since)]
-    index = _find([row["sensor_id"] for row in newest], directory)
-    # A sensor may have been enrolled after room was made; its rows are another process's.
-    index[index >= len(watermark_us)] = -1
-    measured = np.array([to_us(row["last_measured"]) for row in newest], dtype=np.int64)
-    known = index >= 0
-    watermark_us[index[known]] = measured[known]
     return max((to_us(row["last_received"]) for row in recent), default=to_us(received_through))
 
 

@@ -35,9 +35,16 @@ where hour_start >= :since;
 select sensor_id, hour_start, reading_count, mean_value, sum_squared_deviations, last_received
 from iot.sums_since(:received_after, :measured_after);
 
--- name: last_measured(measured_after)
--- The newest measurement of each sensor.
-select sensor_id, last_measured from iot.last_measured(:measured_after);
+-- name: last_readings(measured_after)^
+-- The newest reading of each sensor that measured since, as packed columns.
+select
+    coalesce(string_agg(uuid_send(sensor_id), ''), '') as sensors,
+    coalesce(string_agg(timestamptz_send(last_measured), ''), '') as times,
+    coalesce(string_agg(float8send(coalesce(last_value, 'nan')), ''), '') as values,
+    coalesce(string_agg(float8send(coalesce(last_sent, 'nan')), ''), '') as sent,
+    coalesce(string_agg(timestamptz_send(coalesce(flat_since, last_measured)), ''), '')
+        as flat_since
+from iot.last_readings(:measured_after);
 
 -- name: take_lane(lane)$
 -- The right to store for a lane until the session ends, if nobody has it.

@@ -35,7 +35,10 @@ class Devices:
 
 @dataclass(frozen=True, slots=True)
 class Sensors:
-    """n sensors, those of one device side by side."""
+    """n sensors, those of one device side by side.
+
+    rate_max is infinite and flat_after_us the greatest number where that is not judged.
+    """
 
     high: Halves
     low: Halves
@@ -44,6 +47,9 @@ class Sensors:
     sensor_type: NDArray[np.int16]
     value_min: NDArray[np.float64]
     value_max: NDArray[np.float64]
+    interval_us: NDArray[np.int64]
+    rate_max: NDArray[np.float64]
+    flat_after_us: NDArray[np.int64]
     active: NDArray[np.bool_]
     sensitive: NDArray[np.bool_]
     names: list[str]
@@ -143,6 +149,9 @@ def _sensors(row: Any) -> Sensors:
         sensor_type=_column(row["types"], ">i2").astype(np.int16),
         value_min=packed.floats(row["minima"]),
         value_max=packed.floats(row["maxima"]),
+        interval_us=_column(row["intervals_us"], ">i8").astype(np.int64),
+        rate_max=packed.floats(row["rates"]),
+        flat_after_us=_column(row["flat_after_us"], ">i8").astype(np.int64),
         active=_column(row["active"], "?"),
         sensitive=_column(row["sensitive"], "?"),
         names=row["names"],

@@ -46,10 +46,11 @@ class Directory:
 
     Devices: device_high, device_low (halves of the id), device_organization, device_type,
     device_gateway (-1: none), device_active. Sensors: sensor_high, sensor_low, sensor_device,
-    sensor_type, sensor_active, sensor_sensitive, value_min, value_max; `calibrations` are those of
-    all of them. Organizations: organization_rate (readings a second that their devices may send)
-    and organization_oldest_us (how old readings may be), both infinite without a quota. `version`
-    grows with every change.
+    sensor_type, sensor_active, sensor_sensitive, value_min, value_max, interval_us (between two
+    readings), rate_max (a second; infinite: not judged), flat_after_us (the greatest number: not
+    judged); `calibrations` are those of all of them. Organizations: organization_rate (readings a
+    second that their devices may send) and organization_oldest_us (how old readings may be), both
+    infinite without a quota. `version` grows with every change.
     """
 
     def __init__(self) -> None:
@@ -75,6 +76,9 @@ class Directory:
         self.sensor_sensitive = np.zeros(0, dtype=np.bool_)
         self.value_min = np.zeros(0)
         self.value_max = np.zeros(0)
+        self.interval_us = np.zeros(0, dtype=np.int64)
+        self.rate_max = np.zeros(0)
+        self.flat_after_us = np.zeros(0, dtype=np.int64)
         self.calibrations = Calibrations.empty()
         self._tokens: dict[bytes, tuple[bytes, int, int]] = {}
 
@@ -214,6 +218,9 @@ class Directory:
         self.sensor_sensitive = _put(self.sensor_sensitive, count, at, found.sensitive)
         self.value_min = _put(self.value_min, count, at, found.value_min)
         self.value_max = _put(self.value_max, count, at, found.value_max)
+        self.interval_us = _put(self.interval_us, count, at, found.interval_us)
+        self.rate_max = _put(self.rate_max, count, at, found.rate_max)
+        self.flat_after_us = _put(self.flat_after_us, count, at, found.flat_after_us)
         self._names.add(self.device_count, device.tolist(), at.tolist(), found.names)
 
     def _apply_calibrations(self, found: changes.NewCalibrations) -> None:

@@ -56,6 +56,9 @@ async def add(
         minima=[one.min for _, _, one in specified],
         maxima=[one.max for _, _, one in specified],
         resolutions=[one.resolution for _, _, one in specified],
+        intervals_s=[one.interval for _, _, one in specified],
+        rates=[one.rate_max for _, _, one in specified],
+        flat_after_s=[one.flat_after for _, _, one in specified],
         sensitive=[one.sensitive for _, _, one in specified],
     )
 
@@ -189,6 +192,9 @@ def _view(row: Any) -> Sensor:
         value_min=row["value_min"],
         value_max=row["value_max"],
         resolution=row["resolution"],
+        interval_s=row["interval_s"],
+        rate_max=row["rate_max"],
+        flat_after_s=row["flat_after_s"],
         sensitive=row["sensitive"],
         sensor_status=row["sensor_status"],
         revision=row["revision"],

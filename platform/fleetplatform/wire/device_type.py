@@ -49,7 +49,9 @@ class SensorType(IntEnum):
 class SensorSpecification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One sensor of a device type; min, max and resolution in `unit`, interval in seconds.
 
-    sensitive: its readings are stored encrypted, and only an administrator reads them.
+    rate_max: the fastest that its value can change, in `unit` per second · flat_after: one that
+    sends the same value for longer is stuck, in seconds; null: not judged · sensitive: its
+    readings are stored encrypted, and only an administrator reads them.
     """
 
     type: str
@@ -58,6 +60,8 @@ class SensorSpecification(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     max: float
     resolution: float
     interval: Duration
+    rate_max: float | None = None
+    flat_after: Duration | None = None
     sensitive: bool = False
 
 

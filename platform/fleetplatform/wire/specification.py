@@ -27,6 +27,11 @@ PARAMETERS_MAX = 50
 SETTINGS_MAX = 200
 REVISIONS_MAX = 100
 FIRMWARE_MAX = 1_000
+INTERVAL_MIN_S, INTERVAL_MAX_S = 1e-6, 31_622_400.0
+"""A µs, in which time is counted, to 366 days."""
+FLAT_MAX_S = 2_678_400.0
+"""31 days."""
+RATE_MIN, RATE_MAX = 1e-30, 1e30
 PARAMETER_TYPES = ("number", "integer", "text", "boolean")
 SCHEMA_KEYS = ("type", "properties", "title", "description")
 SETTING_KEYS = (
@@ -78,8 +83,12 @@ def _sensor(place: str, sensor: SensorSpecification) -> Iterator[Mistake]:
         yield place, f"min {sensor.min:g} lies above max {sensor.max:g}"
     if not 0 <= sensor.resolution < math.inf:
         yield f"{place}.resolution", f"{sensor.resolution:g} is not 0 or more"
-    if not 0 < sensor.interval < math.inf:
-        yield f"{place}.interval", f"{sensor.interval:g} is not above 0"
+    if not INTERVAL_MIN_S <= sensor.interval <= INTERVAL_MAX_S:
+        yield f"{place}.interval", f"{sensor.interval:g} is not between 1 µs and 366 days"
+    if sensor.rate_max is not None and not RATE_MIN <= sensor.rate_max <= RATE_MAX:
+        yield f"{place}.rate_max", f"{sensor.rate_max:g} is not between 1e-30 and 1e30"
+    if sensor.flat_after is not None and not sensor.interval < sensor.flat_after <= FLAT_MAX_S:
+        yield f"{place}.flat_after", f"{sensor.flat_after:g} is not above interval, to 31 days"
 
 
 def _command(place: str, command: CommandSpecification) -> Iterator[Mistake]:

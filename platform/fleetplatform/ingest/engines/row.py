@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fleetplatform.alerting.life import sensor_id
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
+from fleetplatform.ingest import continuation
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.registry.directory import Directory
@@ -30,13 +31,16 @@ def make(
     settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
 ) -> "RowEngine":
     """The engine over that directory."""
-    return RowEngine(directory, keys)
+    return RowEngine(settings, directory, keys)
 
 
 class RowEngine:
     """Stateless: every question is asked of the tables."""
 
-    def __init__(self, directory: Directory, keys: EncryptionKeys | None) -> None:
+    def __init__(
+        self, settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
+    ) -> None:
+        self._quality = continuation.in_database(settings.quality)
         self._directory = directory
         self._keys = keys
         self._partitions = Partitions()
@@ -95,6 +99,7 @@ class RowEngine:
                         active_key_id=keys.active if keys else None,
                         key_ids=keys.ids if keys else [],
                         keys=keys.secrets if keys else [],
+                        **self._quality,
                     )
                     rows = [row async for row in found]
                     await self._record_places(conn, arrivals, at, rows)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fleetplatform.alerting.life import sensor_id
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
-from fleetplatform.ingest import checkpoint
+from fleetplatform.ingest import checkpoint, continuation
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.registry.directory import Directory
@@ -35,13 +35,16 @@ def make(
     settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
 ) -> "SetEngine":
     """The engine over that directory."""
-    return SetEngine(directory, keys)
+    return SetEngine(settings, directory, keys)
 
 
 class SetEngine:
     """Stateless: every question is asked of the tables."""
 
-    def __init__(self, directory: Directory, keys: EncryptionKeys | None) -> None:
+    def __init__(
+        self, settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
+    ) -> None:
+        self._quality = continuation.in_database(settings.quality)
         self._directory = directory
         self._keys = keys
         self._partitions = Partitions()
@@ -98,6 +101,7 @@ class SetEngine:
             "active_key_id": keys.active if keys else None,
             "key_ids": keys.ids if keys else [],
             "keys": keys.secrets if keys else [],
+            **self._quality,
         }
 
     async def _record_places(

@@ -1,7 +1,7 @@
 """The default engine: numpy stages, binary COPY, state in memory.
 
 Calibrate, judge quality, score, evaluate rules: all on arrays. A reading newer than its sensor's
-newest (the watermark) cannot be stored yet, so only the others are looked up for duplicates; the
+newest cannot be stored yet, so only the others are looked up for duplicates; the
 COPY itself is refused only if somebody else wrote, and then the batch is taken again with all
 readings looked up.
 """
@@ -17,11 +17,12 @@ from fleetplatform.alerting import life
 from fleetplatform.alerting.rulebook import Rulebook, Transitions
 from fleetplatform.batch import Rows
 from fleetplatform.database.pool import Pool
-from fleetplatform.ingest import checkpoint
+from fleetplatform.ingest import checkpoint, continuation
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.processing.calibration import calibrate
-from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
+from fleetplatform.processing.continuity import Continuity
+from fleetplatform.processing.detectors.three_sigma import ThreeSigma
 from fleetplatform.processing.quality import Quality, judge_range
 from fleetplatform.registry.directory import Directory
 from fleetplatform.registry.places import reported
@@ -48,11 +49,11 @@ class _Found:
 
 
 class StreamEngine:
-    """State: the detector's sums, each sensor's watermark, which alerts are open.
+    """State: the detector's sums, each sensor's newest reading, which alerts are open.
 
     `_newest_us` is the newest `received_at` among the rows of that state, and `_received_us` that
     of the last batch: behind the former, the clock was set back and no checkpoint can be written.
-    Watermarks are those of readings measured since `_known_from_us`.
+    The newest readings are known of those measured since `_known_from_us`.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class StreamEngine:
         self._detector = ThreeSigma()
         self._rulebook = Rulebook(directory)
         self._partitions = Partitions()
-        self._watermark_us = np.zeros(0, dtype=np.int64)
+        self._continuity = Continuity()
+        self._tolerances = continuation.tolerances(settings.quality)
         interval_s = settings.ingest.checkpoint_interval
         self._saver = checkpoint.Saver(directory, self._detector, interval_s)
         self._known_from_us = 0
@@ -75,17 +77,18 @@ class StreamEngine:
         """Build the state from the last checkpoint and the rows received since."""
         await self._saver.finish()
         self._detector.clear()
-        self._watermark_us = np.zeros(0, dtype=np.int64)
+        self._continuity.clear()
         self._reserve()
-        since_us = now_us - (HOURS + 1) * HOUR_US
+        since_us = now_us - continuation.LOOK_BACK_US
         async with pool.acquire() as conn, conn.transaction():
             await checkpoint.hold_lane(conn)
             # In a new database the state knows everything, however far the clock is set back.
             older = await checkpoint.has_readings_before(conn, since_us)
             self._known_from_us = since_us if older else 0
             self._newest_us = await checkpoint.load(
-                conn, self._directory, self._detector, self._watermark_us, now_us
+                conn, self._directory, self._detector, now_us
             )
+            await continuation.load(conn, self._directory, self._continuity, since_us)
             await life.load_open(conn, self._rulebook, self._directory)
         self._sound = True
 
@@ -97,10 +100,7 @@ class StreamEngine:
     def _reserve(self) -> None:
         count = self._directory.sensor_count
         self._detector.reserve(count)
-        missing = count - len(self._watermark_us)
-        if missing > 0:
-            fresh = np.full(missing, np.iinfo(np.int64).min, dtype=np.int64)
-            self._watermark_us = np.concatenate([self._watermark_us, fresh])
+        self._continuity.reserve(count)
         self._rulebook.fresh()
 
     async def store(self, pool: Pool, arrivals: Arrivals, accepted: NDArray[np.intp]) -> Stored:
@@ -208,8 +208,10 @@ class StreamEngine:
         kept = sent.copy()
         suspect = ~again
         if not look_up_all:
-            # Of what was stored longer ago than the state goes back, no watermark tells.
-            since_us = np.maximum(self._watermark_us[rows.sensor], self._known_from_us)
+            # Of what was stored longer ago than the state goes back, it tells nothing.
+            since_us = np.maximum(
+                self._continuity.newest_us[rows.sensor], self._known_from_us
+            )
             suspect &= rows.measured_us <= since_us
         secret = self._directory.sensor_sensitive[rows.sensor]
         in_clear = suspect & ~secret
@@ -230,11 +232,10 @@ class StreamEngine:
         return _Found(again, int(differs.sum()))
 
     def _evaluate(self, rows: Rows) -> Transitions:
-        """Score what came in order, mark what is late, and ask the rules; moves the state."""
-        late = rows.measured_us < self._watermark_us[rows.sensor]
+        """Judge what came in order by what was before, score it, ask the rules; moves the state."""
+        late = self._continuity.observe(rows, self._directory, self._tolerances)
         unscored = late | self._directory.sensor_sensitive[rows.sensor]
         if unscored.any():
-            rows.quality[late] |= np.int16(Quality.LATE)
             timely = np.flatnonzero(~unscored)
             rows.score[timely], rows.is_anomaly[timely] = self._detector.observe(
                 rows.sensor[timely], rows.measured_us[timely], rows.value[timely]
@@ -243,14 +244,7 @@ class StreamEngine:
             rows.score, rows.is_anomaly = self._detector.observe(
                 rows.sensor, rows.measured_us, rows.value
             )
-        transitions = self._rulebook.evaluate(rows.sensor, rows.measured_us, rows.value, late)
-        if len(rows):
-            last = np.append(np.diff(rows.sensor) != 0, True)
-            newest = rows.sensor[last]
-            self._watermark_us[newest] = np.maximum(
-                self._watermark_us[newest], rows.measured_us[last]
-            )
-        return transitions
+        return self._rulebook.evaluate(rows.sensor, rows.measured_us, rows.value, late)
 
     async def checkpoint(self, pool: Pool) -> None:
         """Write the sums down now."""

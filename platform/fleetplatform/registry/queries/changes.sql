@@ -31,6 +31,23 @@ select
     coalesce(string_agg(int2send(sensor_type), ''), '') as types,
     coalesce(string_agg(float8send(value_min), ''), '') as minima,
     coalesce(string_agg(float8send(value_max), ''), '') as maxima,
+    coalesce(
+        string_agg(int8send((extract(epoch from sampling_interval) * 1000000)::bigint), ''), ''
+    ) as intervals_us,
+    coalesce(
+        string_agg(
+            float8send(case when sensitive then 'infinity' else coalesce(rate_max, 'infinity') end),
+            ''
+        ), ''
+    ) as rates,
+    coalesce(
+        string_agg(
+            int8send(case
+                when flat_after is null or sensitive then 9223372036854775807
+                else (extract(epoch from flat_after) * 1000000)::bigint
+            end), ''
+        ), ''
+    ) as flat_after_us,
     coalesce(string_agg(boolsend(sensor_status = 'active'), ''), '') as active,
     coalesce(string_agg(boolsend(sensitive), ''), '') as sensitive,
     coalesce(array_agg(name), '{}') as names

@@ -1,26 +1,31 @@
--- name: add_sensors(organization_id, sensor_ids, device_ids, specification_at, names, positions, types, units, minima, maxima, resolutions, sensitive)!
+-- name: add_sensors(organization_id, sensor_ids, device_ids, specification_at, names, positions, types, units, minima, maxima, resolutions, intervals_s, rates, flat_after_s, sensitive)!
 -- Sensors of some devices; `specification_at` says, from 1, which of the specifications each has.
 insert into iot.sensors (
     organization_id, sensor_id, device_id, name, position, sensor_type, unit, value_min,
-    value_max, resolution, sensitive
+    value_max, resolution, sampling_interval, rate_max, flat_after, sensitive
 )
 select
     :organization_id::uuid, s.sensor_id, s.device_id, p.name, p.position, p.sensor_type, p.unit,
-    p.value_min, p.value_max, p.resolution, p.sensitive
+    p.value_min, p.value_max, p.resolution, make_interval(secs => p.interval_s), p.rate_max,
+    make_interval(secs => p.flat_after_s), p.sensitive
 from unnest(:sensor_ids::uuid[], :device_ids::uuid[], :specification_at::int[])
     as s (sensor_id, device_id, specification_at)
 join unnest(
     :names::text[], :positions::smallint[], :types::smallint[], :units::text[],
-    :minima::float8[], :maxima::float8[], :resolutions::float8[], :sensitive::boolean[]
+    :minima::float8[], :maxima::float8[], :resolutions::float8[], :intervals_s::float8[],
+    :rates::float8[], :flat_after_s::float8[], :sensitive::boolean[]
 ) with ordinality as p (
-    name, position, sensor_type, unit, value_min, value_max, resolution, sensitive, specification_at
+    name, position, sensor_type, unit, value_min, value_max, resolution, interval_s, rate_max,
+    flat_after_s, sensitive, specification_at
 ) using (specification_at);
 
 -- name: list_sensors(device_id, sensor_type, sensor_status, due_before, descending, after_id, count)
 -- Sensors in order of id, with filters where they are given.
 select
     s.sensor_id, s.organization_id, s.device_id, s.name, s.sensor_type, s.unit, s.value_min,
-    s.value_max, s.resolution, s.sensitive, s.sensor_status, s.revision
+    s.value_max, s.resolution, extract(epoch from s.sampling_interval)::float8 as interval_s,
+    s.rate_max, extract(epoch from s.flat_after)::float8 as flat_after_s, s.sensitive,
+    s.sensor_status, s.revision
 from iot.sensors as s
 where case
         when :descending::boolean then s.sensor_id < :after_id::uuid
@@ -45,7 +50,8 @@ limit :count::integer;
 -- One sensor.
 select
     sensor_id, organization_id, device_id, name, sensor_type, unit, value_min, value_max,
-    resolution, sensitive, sensor_status, revision
+    resolution, extract(epoch from sampling_interval)::float8 as interval_s, rate_max,
+    extract(epoch from flat_after)::float8 as flat_after_s, sensitive, sensor_status, revision
 from iot.sensors
 where sensor_id = :sensor_id;
 

@@ -14,6 +14,8 @@ SensorStatus = Literal["active", "inactive", "faulty", "maintenance"]
 class Sensor(Revised, frozen=True, kw_only=True):
     """A sensor as its device's type specified it; the range is in `unit`.
 
+    `interval_s`: between two readings · `rate_max`: the fastest that it can change, in `unit` per
+    second · `flat_after_s`: one that sends the same value for longer is stuck; null: not judged.
     `sensitive`: its readings are stored encrypted, and only administrators read them.
     """
 
@@ -26,6 +28,9 @@ class Sensor(Revised, frozen=True, kw_only=True):
     value_min: float
     value_max: float
     resolution: float
+    interval_s: float
+    rate_max: float | None
+    flat_after_s: float | None
     sensitive: bool
     sensor_status: SensorStatus
 

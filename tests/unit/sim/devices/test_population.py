@@ -61,7 +61,7 @@ def test_a_device_is_enrolled_with_the_calibrations_it_has(make_plan: MakePlan) 
         device.__class__(
             serial_number=device.serial_number,
             device_type=device.device_type,
-            device_type_version="2.1",
+            device_type_version="2.2",
             calibrations=device.calibrations,
         )
         for device in devices[1:3]

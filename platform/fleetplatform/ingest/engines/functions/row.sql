@@ -3,8 +3,10 @@
 
 create or replace function iot.process_sensor_data(
     sensor_uuid uuid, measured_at timestamptz, sent_value double precision, metadata jsonb,
-    received timestamptz, active_key_id text, key_ids text[], keys bytea[], out duplicate boolean,
-    out conflict boolean, out raised integer, out cleared integer
+    received timestamptz, active_key_id text, key_ids text[], keys bytea[],
+    gap_intervals integer default null, stale_after interval default null,
+    clock_skew interval default null, out duplicate boolean, out conflict boolean,
+    out raised integer, out cleared integer
 )
 language plpgsql
 security definer
@@ -18,7 +20,8 @@ declare
     sent_differs boolean;
     processed double precision;
     quality smallint := 0;
-    newest timestamptz;
+    newest record;
+    flat_since timestamptz;
     is_late boolean;
     hour_start timestamptz := date_trunc('hour', measured_at, 'UTC');
     reading_count bigint;
@@ -77,15 +80,28 @@ begin
     if measured_at >= calibration.due_at then
         quality := quality | 64::smallint;
     end if;
-    select measurement_timestamp into newest
+    select
+        measurement_timestamp as measured, measurement_value as value,
+        coalesce(raw_value, measurement_value) as sent
+    into newest
     from iot.sensor_data
     where sensor_id = sensor_uuid and sensor_type = sensor.sensor_type
     order by measurement_timestamp desc
     limit 1;
-    is_late := coalesce(measured_at < newest, false);
-    if is_late then
-        quality := quality | 16::smallint;
-    elsif not sensor.sensitive then
+    if newest.sent = sent_value
+        and measured_at - newest.measured between '0' and sensor.sampling_interval * gap_intervals
+    then
+        flat_since := iot.flat_since(
+            sensor_uuid, sensor.sensor_type, newest.measured, newest.sent, sensor.flat_after
+        );
+    end if;
+    quality := quality | iot.quality_bits(
+        measured_at, received, processed, newest.measured, newest.value, flat_since,
+        sensor.sampling_interval, case when not sensor.sensitive then sensor.rate_max end,
+        sensor.flat_after, gap_intervals, stale_after, clock_skew
+    );
+    is_late := quality & 16 <> 0;
+    if not is_late and not sensor.sensitive then
         select count(*), avg(measurement_value), stddev_samp(measurement_value)
         into reading_count, mean, deviation
         from iot.sensor_data
@@ -119,12 +135,15 @@ end;
 $$;
 
 comment on function iot.process_sensor_data(
-    uuid, timestamptz, double precision, jsonb, timestamptz, text, text[], bytea[]
+    uuid, timestamptz, double precision, jsonb, timestamptz, text, text[], bytea[], integer,
+    interval, interval
 ) is 'Stores one admitted reading and raises its alerts; scans 24 hours of raw rows each time.';
 
 revoke execute on function iot.process_sensor_data(
-    uuid, timestamptz, double precision, jsonb, timestamptz, text, text[], bytea[]
+    uuid, timestamptz, double precision, jsonb, timestamptz, text, text[], bytea[], integer,
+    interval, interval
 ) from public;
 grant execute on function iot.process_sensor_data(
-    uuid, timestamptz, double precision, jsonb, timestamptz, text, text[], bytea[]
+    uuid, timestamptz, double precision, jsonb, timestamptz, text, text[], bytea[], integer,
+    interval, interval
 ) to iot_ingest;

@@ -2,7 +2,8 @@
 
 create or replace function iot_private.judge_batch(
     sensors uuid[], which integer[], measured_us bigint[], sent_values double precision[],
-    metadata text[], key_ids text[], keys bytea[],
+    metadata text[], received timestamptz, key_ids text[], keys bytea[], gap_intervals integer,
+    stale_after interval, clock_skew interval,
     out duplicates boolean[], out conflicts bigint, out fresh_which integer[],
     out fresh_measured timestamptz[], out fresh_values double precision[],
     out fresh_sent double precision[], out fresh_metadata text[], out are_late boolean[],
@@ -20,6 +21,7 @@ as $$
 declare
     epoch constant timestamptz := '1970-01-01T00:00:00Z';
     day constant interval := '24 hours';
+    recent constant interval := '31 days';
     earliest timestamptz;
     latest timestamptz;
 begin
@@ -29,7 +31,13 @@ begin
     with sensor as materialized (
         select
             g.place, g.sensor_id, s.organization_id, s.device_id, s.sensor_type, s.sensitive,
-            s.value_min, s.value_max, stored.newest,
+            s.value_min, s.value_max, s.sampling_interval,
+            case when not s.sensitive then s.rate_max end as rate_max,
+            case when not s.sensitive then s.flat_after end as flat_after,
+            coalesce(stored.measured, older.measured) as newest,
+            case when stored.measured is null then older.value else stored.value end
+                as newest_value,
+            case when stored.measured is null then older.sent else stored.sent end as newest_sent,
             exists (
                 select from iot.sensor_calibrations as c
                 where c.organization_id = s.organization_id and c.sensor_id = s.sensor_id
@@ -39,14 +47,29 @@ begin
             select * from iot.sensors as known where known.sensor_id = g.sensor_id limit 1
         ) as s on true
         left join lateral (
-            select d.measurement_timestamp as newest
+            select
+                d.measurement_timestamp as measured, d.measurement_value as value,
+                coalesce(d.raw_value, d.measurement_value) as sent
             from iot.sensor_data as d
             where d.sensor_id = s.sensor_id
               and d.sensor_type = s.sensor_type
-              and d.measurement_timestamp >= earliest
+              and d.measurement_timestamp >= earliest - recent
             order by d.measurement_timestamp desc
             limit 1
         ) as stored on true
+        -- Apart, for most sensors measured of late, and then no old partition is looked at.
+        left join lateral (
+            select
+                d.measurement_timestamp as measured, d.measurement_value as value,
+                coalesce(d.raw_value, d.measurement_value) as sent
+            from iot.sensor_data as d
+            where stored.measured is null
+              and d.sensor_id = s.sensor_id
+              and d.sensor_type = s.sensor_type
+              and d.measurement_timestamp < earliest - recent
+            order by d.measurement_timestamp desc
+            limit 1
+        ) as older on true
     ), given as materialized (
         select
             g.position, g.which, g.sent, g.metadata, g.measured,
@@ -64,7 +87,8 @@ begin
     ), compared as materialized (
         select
             g.*, s.sensor_id, s.organization_id, s.sensor_type, s.sensitive, s.value_min,
-            s.value_max, s.newest, s.is_calibrated,
+            s.value_max, s.sampling_interval, s.rate_max, s.flat_after, s.newest, s.newest_value,
+            s.newest_sent, s.is_calibrated,
             g.again or coalesce(stored.found, false) as duplicate,
             coalesce(stored.differs, g.again and g.sent <> g.first_sent) as conflict
         from given as g
@@ -113,6 +137,33 @@ begin
             calibration.multiplier, calibration.offset_value, calibration.higher_factors
         ) as changes
         where not f.duplicate
+    ), followed as materialized (
+        select
+            m.position, m.which, m.sensor_id, m.sensor_type, m.sent, m.measured, m.flat_after,
+            m.newest, m.newest_sent, m.is_late,
+            lag(m.measured, 1, m.newest) over of_sensor as measured_before,
+            lag(m.processed, 1, m.newest_value) over of_sensor as processed_before,
+            lag(m.sent, 1, m.newest_sent) over of_sensor is distinct from m.sent
+                or m.measured - lag(m.measured, 1, m.newest) over of_sensor
+                    > m.sampling_interval * gap_intervals as begins,
+            row_number() over of_sensor = 1 as is_first
+        from measured as m
+        window of_sensor as (partition by m.which, m.is_late order by m.position)
+    ), carried as materialized (
+        select f.which, iot.flat_since(
+            f.sensor_id, f.sensor_type, f.newest, f.newest_sent, f.flat_after
+        ) as flat_since
+        from followed as f
+        where f.is_first and not f.begins and not f.is_late and f.flat_after is not null
+    ), flat as materialized (
+        select f.position, f.measured_before, f.processed_before, coalesce(
+            max(f.measured) filter (where f.begins) over (
+                partition by f.which, f.is_late order by f.position
+            ),
+            c.flat_since
+        ) as flat_since
+        from followed as f
+        left join carried as c on c.which = f.which
     ), baseline as materialized (
         select past.which, past.hour_start, count(*) as reading_count, avg(past.processed) as mean,
             stddev_samp(past.processed) as deviation
@@ -152,8 +203,13 @@ begin
             m.*,
             (
                 case when m.processed < m.value_min or m.processed > m.value_max then 1 else 0 end
-                | case when m.is_late then 16 else 0 end
                 | case when m.is_overdue then 64 else 0 end
+                | iot.quality_bits(
+                    m.measured, received, m.processed,
+                    case when m.is_late then m.newest else f.measured_before end,
+                    f.processed_before, f.flat_since, m.sampling_interval, m.rate_max,
+                    m.flat_after, gap_intervals, stale_after, clock_skew
+                )
             )::smallint as quality,
             coalesce(distance > 3 * b.deviation and distance > rounding, false) as is_anomaly,
             case
@@ -163,6 +219,7 @@ begin
                 else distance / b.deviation
             end as score
         from measured as m
+        join flat as f on f.position = m.position
         left join baseline as b
             on b.which = m.which and b.hour_start = m.hour_start
             and not m.is_late and not m.sensitive
@@ -192,13 +249,15 @@ begin
 end
 $$;
 comment on function iot_private.judge_batch(
-    uuid[], integer[], bigint[], double precision[], text[], text[], bytea[]
+    uuid[], integer[], bigint[], double precision[], text[], timestamptz, text[], bytea[], integer,
+    interval, interval
 ) is 'What iot.process_sensor_data would make of a batch''s readings: those that are stored already,'
     ' and of the fresh ones all that their rows hold. fresh_sent: null where it is the value.';
 
 create or replace function iot.process_batch(
     sensors uuid[], which integer[], measured_us bigint[], sent_values double precision[],
     metadata text[], received timestamptz, active_key_id text, key_ids text[], keys bytea[],
+    gap_intervals integer, stale_after interval, clock_skew interval,
     out duplicates boolean[], out conflicts bigint, out raised bigint, out cleared bigint
 )
 language plpgsql volatile security definer
@@ -211,7 +270,8 @@ declare
     judged record;
 begin
     select * into judged from iot_private.judge_batch(
-        sensors, which, measured_us, sent_values, metadata, key_ids, keys
+        sensors, which, measured_us, sent_values, metadata, received, key_ids, keys,
+        gap_intervals, stale_after, clock_skew
     );
     duplicates := judged.duplicates;
     conflicts := judged.conflicts;
@@ -232,13 +292,16 @@ begin
 end
 $$;
 comment on function iot.process_batch(
-    uuid[], integer[], bigint[], double precision[], text[], timestamptz, text, text[], bytea[]
+    uuid[], integer[], bigint[], double precision[], text[], timestamptz, text, text[], bytea[],
+    integer, interval, interval
 ) is 'Stores a batch of admitted readings and raises its alerts. sensors: each once; which: the place'
     ' in it, from 1, of each reading; readings of a sensor in order of time, the earlier arrival of'
     ' two equal ones first.';
 revoke execute on function iot.process_batch(
-    uuid[], integer[], bigint[], double precision[], text[], timestamptz, text, text[], bytea[]
+    uuid[], integer[], bigint[], double precision[], text[], timestamptz, text, text[], bytea[],
+    integer, interval, interval
 ) from public;
 grant execute on function iot.process_batch(
-    uuid[], integer[], bigint[], double precision[], text[], timestamptz, text, text[], bytea[]
+    uuid[], integer[], bigint[], double precision[], text[], timestamptz, text, text[], bytea[],
+    integer, interval, interval
 ) to iot_ingest;

@@ -1,4 +1,4 @@
--- name: process(sensors, measured, sent_values, metadata, received, active_key_id, key_ids, keys)
+-- name: process(sensors, measured, sent_values, metadata, received, active_key_id, key_ids, keys, gap_intervals, stale_after, clock_skew)
 -- The document's function, called for each reading in the order given.
 select p.duplicate, p.conflict, p.raised, p.cleared
 from unnest(
@@ -6,6 +6,7 @@ from unnest(
 ) with ordinality as r (sensor_id, measured_at, sent_value, metadata, position)
 cross join lateral iot.process_sensor_data(
     r.sensor_id, r.measured_at, r.sent_value, r.metadata::jsonb, :received,
-    :active_key_id::text, :key_ids::text[], :keys::bytea[]
+    :active_key_id::text, :key_ids::text[], :keys::bytea[], :gap_intervals::integer,
+    :stale_after::interval, :clock_skew::interval
 ) as p
 order by r.position;
