@@ -19,9 +19,9 @@ from fleetplatform.batch import Rows
 from fleetplatform.database.pool import Pool
 from fleetplatform.ingest import checkpoint
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
+from fleetplatform.ingest.keepers import make_keeper
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.processing.calibration import calibrate
-from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
 from fleetplatform.processing.quality import Quality, judge_range
 from fleetplatform.registry.directory import Directory
 from fleetplatform.registry.places import reported
@@ -30,6 +30,7 @@ from fleetplatform.timeseries import sensitive
 from fleetplatform.timeseries.partitions import Partitions
 
 TRIES_MAX = 3
+TAKES_ANY_DETECTOR = True
 
 
 def make(
@@ -48,7 +49,7 @@ class _Found:
 
 
 class StreamEngine:
-    """State: the detector's sums, each sensor's watermark, which alerts are open.
+    """State: the detector's, each sensor's watermark, which alerts are open.
 
     `_newest_us` is the newest `received_at` among the rows of that state, and `_received_us` that
     of the last batch: behind the former, the clock was set back and no checkpoint can be written.
@@ -60,12 +61,13 @@ class StreamEngine:
     ) -> None:
         self._directory = directory
         self._keys = keys
-        self._detector = ThreeSigma()
+        self._keeper = make_keeper(settings.ingest.detector, directory)
+        self._detector = self._keeper.detector
         self._rulebook = Rulebook(directory)
         self._partitions = Partitions()
         self._watermark_us = np.zeros(0, dtype=np.int64)
         interval_s = settings.ingest.checkpoint_interval
-        self._saver = checkpoint.Saver(directory, self._detector, interval_s)
+        self._saver = checkpoint.Saver(self._keeper, interval_s)
         self._known_from_us = 0
         self._newest_us = 0
         self._received_us = 0
@@ -77,14 +79,14 @@ class StreamEngine:
         self._detector.clear()
         self._watermark_us = np.zeros(0, dtype=np.int64)
         self._reserve()
-        since_us = now_us - (HOURS + 1) * HOUR_US
+        since_us = now_us - checkpoint.WATERMARKS_US
         async with pool.acquire() as conn, conn.transaction():
             await checkpoint.hold_lane(conn)
             # In a new database the state knows everything, however far the clock is set back.
             older = await checkpoint.has_readings_before(conn, since_us)
             self._known_from_us = since_us if older else 0
             self._newest_us = await checkpoint.load(
-                conn, self._directory, self._detector, self._watermark_us, now_us
+                conn, self._directory, self._keeper, self._watermark_us, now_us
             )
             await life.load_open(conn, self._rulebook, self._directory)
         self._sound = True
@@ -253,6 +255,6 @@ class StreamEngine:
         return transitions
 
     async def checkpoint(self, pool: Pool) -> None:
-        """Write the sums down now."""
+        """Write the detector's state down now."""
         if self._sound and self._received_us >= self._newest_us > 0:
             await self._saver.save_now(pool, self._received_us)

@@ -70,6 +70,8 @@ async def test_partitions_and_private_tables_are_granted_to_nobody(
                 "alert_events": "INSERT",
                 "sensor_hourly_sums": "INSERT SELECT UPDATE",
                 "detector_checkpoints": "INSERT SELECT UPDATE",
+                "seasonal_profiles": "DELETE INSERT SELECT UPDATE",
+                "seasonal_hours": "DELETE INSERT SELECT UPDATE",
                 "organizations": "SELECT",
                 "organization_quotas": "SELECT",
                 "organization_rates": "INSERT SELECT UPDATE",
