@@ -117,9 +117,11 @@ async def test_ingest_may_do_what_it_must_and_no_more(
 MAY_DELETE = {
     "iot_api device_group_members", "iot_api device_group_shares", "iot_api device_groups",
     "iot_api user_group_members", "iot_api user_groups", "iot_worker rollup_hours",
-    "iot_worker idempotency_keys",
+    "iot_worker idempotency_keys", "iot_ingest seasonal_profiles", "iot_ingest seasonal_hours",
 }  # fmt: skip
-"""Ties, groups and answers kept for a while may go; what happened, and who exists, stays."""
+"""Ties, groups, answers kept for a while and a detector's state may go; what happened, and who
+exists, stays.
+"""
 
 
 async def test_ingest_may_call_what_it_must_and_no_more(owner: asyncpg.Connection) -> None:
@@ -135,8 +137,8 @@ async def test_ingest_may_call_what_it_must_and_no_more(owner: asyncpg.Connectio
     )
     assert may_call == [
         "compare_sensitive", "encrypt_sensor_value", "ensure_partition", "find_stored",
-        "has_readings_before", "last_measured", "process_sensor_data", "record_reported_places",
-        "store_sensitive", "sums_since",
+        "has_readings_before", "last_measured", "process_sensor_data", "readings_since",
+        "record_reported_places", "store_sensitive", "sums_since",
     ]  # fmt: skip
 
 

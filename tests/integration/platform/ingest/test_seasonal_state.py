@@ -135,7 +135,7 @@ async def test_late_readings_and_sensitive_sensors_are_kept_from_it(make_engine_
     late = np.arange(SENSORS, dtype=np.int32), late_us, np.full(SENSORS, 900.0)
     await bench.store_columns(engine, *late, START_US + 3 * HOUR_US)
     await engine.checkpoint(bench.pool)
-    assert await bench.fetch(written) == known
+    assert str(await bench.fetch(written)) == str(known)  # a limit may be NaN
 
 
 @pytest.mark.parametrize(
