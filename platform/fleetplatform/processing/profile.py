@@ -118,7 +118,7 @@ def forecast(p: NDArray[np.void], before: Ints, hour: Ints, first: Floats) -> Fl
     rows[:, BEGAN] = hour
     rows[:, CARRIED] = np.where(begins, 0.0, kept * p["carry"])
     rows[:, BASE] = p["level"] + shape + rows[:, CARRIED]
-    rows[:, SLOPE] = slope
+    rows[:, SLOPE] = slope + p["trend"]
     rows[:, MIDDLE] = p["phase"]
     rounding = TOLERANCE * np.maximum(1.0, np.abs(p["level"]))
     at = np.arange(len(p)), hour % DAY

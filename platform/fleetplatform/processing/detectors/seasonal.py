@@ -119,7 +119,9 @@ class Seasonal:
         which = sensor[first]
         rows, profiles = self._hour[which], self._profile[which]
         over = rows[:, profile.COUNT] > 0
-        if over.any():
+        if over.all():
+            profile.learn(profiles, rows)
+        elif over.any():
             ended = profiles[over]
             profile.learn(ended, rows[over])
             profiles[over] = ended
