@@ -41,6 +41,7 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
     metadata_size: Size
     oldest: Duration
     newest: Duration
+    detector: str
     checkpoint_interval: Duration
     commit_timeout: Duration
     load_timeout: Duration

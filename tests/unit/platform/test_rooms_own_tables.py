@@ -76,6 +76,8 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.reprocessing_jobs": "registry",
         "iot.sensor_calibrations": "registry",
         "iot.sensor_hourly_aggregates": "timeseries",
+        "iot.seasonal_hours": "ingest",
+        "iot.seasonal_profiles": "ingest",
         "iot.sensor_hourly_sums": "ingest",
         "iot.sensors": "registry",
         "iot.storage_layout": "timeseries",

@@ -263,6 +263,8 @@ NOT_AUDITED = {
     "reprocessing_jobs": "carry who asked for them; their progress is the worker's",
     "rollup_floors": "follow from retention",
     "rollup_hours": "follow from readings",
+    "seasonal_hours": "follow from readings",
+    "seasonal_profiles": "follow from readings",
     "sensor_data": "readings",
     "sensor_hourly_aggregates": "follow from readings",
     "sensor_hourly_sums": "follow from readings",
