@@ -1,6 +1,8 @@
 -- name: sensor(sensor_id)^
 -- A sensor that the tenant sees.
-select sensor_id, sensor_type, unit, sensitive from iot.sensors where sensor_id = :sensor_id;
+select organization_id, sensor_id, sensor_type, unit, sensitive
+from iot.sensors
+where sensor_id = :sensor_id;
 
 -- name: last_reading(sensor_id, sensor_type, since, until)^
 -- The newest reading of a span.
@@ -138,3 +140,20 @@ select
 from iot.sensor_daily_aggregates
 where sensor_id = :sensor_id and day_start >= :since and day_start < :until
 order by day_start;
+
+-- name: processed_values(organization_id, sensor_id, processing_rule_id, since, until, after_time, after_id, count)
+-- A page of what rules made of a sensor's readings, in order of time; a null rule takes all.
+select processing_rule_id, measurement_timestamp, value, flag
+from iot.processed_data
+where organization_id = :organization_id
+  and sensor_id = :sensor_id
+  and measurement_timestamp >= :since
+  and measurement_timestamp >= :after_time
+  and measurement_timestamp < :until
+  and (
+      :after_id::uuid is null
+      or (measurement_timestamp, processing_rule_id) > (:after_time, :after_id::uuid)
+  )
+  and (:processing_rule_id::uuid is null or processing_rule_id = :processing_rule_id::uuid)
+order by measurement_timestamp, processing_rule_id
+limit :count;

@@ -61,7 +61,7 @@ async def last(pool: Pool, tenant: Tenant, sensor_id: UUID, now_us: int) -> Last
     """The newest reading of a sensor; raises NotFoundError where there is none."""
     recent = Span(min(max(now_us - RECENT_US, EARLIEST_US), LATEST_US - 1), LATEST_US)
     async with transaction(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
+        sensor = await find_sensor(conn, sensor_id)
         row = None
         for span in (recent, Span(EARLIEST_US, LATEST_US)):
             row = row or await _queries.last_reading(conn, **_key(sensor), **span.bounds)
@@ -84,7 +84,7 @@ async def read(pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, points: 
     Raises NotFoundError, and InvalidError for a span with more than READINGS_MAX readings.
     """
     async with transaction(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
+        sensor = await find_sensor(conn, sensor_id)
         row = await _queries.readings(conn, **_key(sensor), **span.bounds, count=READINGS_MAX + 1)
     t_us, values = packed.times_us(row["times"]), packed.floats(row["values"])
     if len(t_us) > READINGS_MAX:
@@ -113,7 +113,7 @@ async def buckets(
             code="too_many_buckets",
         )
     async with transaction(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
+        sensor = await find_sensor(conn, sensor_id)
         width = timedelta(microseconds=width_us)
         found = tuple(
             [
@@ -139,7 +139,7 @@ async def rollup(
             f"since_us, until_us: more than {BUCKETS_MAX:,} {unit}s", code="too_many_buckets"
         )
     async with transaction(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
+        sensor = await find_sensor(conn, sensor_id)
         rows = query(conn, sensor_id=sensor_id, **span.bounds)
         found = tuple([_bucket(row) async for row in rows])
     return Buckets(sensor_id=sensor_id, unit=sensor["unit"], width_us=width_us, buckets=found)
@@ -150,7 +150,7 @@ async def gaps(
 ) -> Gaps:
     """Where a sensor was silent for longer than that, GAPS_MAX times at most."""
     async with transaction(pool, tenant) as conn:
-        sensor = await _sensor(conn, sensor_id)
+        sensor = await find_sensor(conn, sensor_id)
         found = [
             Gap(start_us=to_us(row["gap_start"]), end_us=to_us(row["gap_end"]))
             async for row in _queries.gaps(
@@ -166,7 +166,8 @@ async def gaps(
     )
 
 
-async def _sensor(conn: Connection, sensor_id: UUID) -> Any:
+async def find_sensor(conn: Connection, sensor_id: UUID) -> Any:
+    """A sensor that the tenant sees; raises NotFoundError, ForbiddenError for a sensitive one."""
     row = await _queries.sensor(conn, sensor_id=sensor_id)
     if row is None:
         raise NotFoundError("the organization has no such sensor")

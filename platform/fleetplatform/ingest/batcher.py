@@ -49,6 +49,9 @@ class Metrics(Protocol):
     ) -> None:
         """One micro-batch was committed."""
 
+    def values_processed(self, values: int, undefined: int) -> None:
+        """Rules made so many values of a batch, of which so many are undefined."""
+
     def readings_refused(self, code: str, count: int) -> None:
         """Readings were rejected with a code."""
 
@@ -230,6 +233,7 @@ class Batcher:
             stored.alerts_cleared,
             time.perf_counter() - began_s,
         )
+        self._metrics.values_processed(stored.processed.values, stored.processed.undefined)
         self.contact.note(arrivals.device[accepted], arrivals.received_us)
         behind = self._directory.sensor_device[arrivals.sensor[accepted]]
         self.contact.note(behind, arrivals.received_us)

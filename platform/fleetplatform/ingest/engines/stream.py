@@ -19,6 +19,7 @@ from fleetplatform.batch import Rows
 from fleetplatform.database.pool import Pool
 from fleetplatform.ingest import checkpoint
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
+from fleetplatform.ingest.rules import RuleStage
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.processing.calibration import calibrate
 from fleetplatform.processing.detectors.three_sigma import HOUR_US, HOURS, ThreeSigma
@@ -62,6 +63,7 @@ class StreamEngine:
         self._keys = keys
         self._detector = ThreeSigma()
         self._rulebook = Rulebook(directory)
+        self._rules = RuleStage(directory)
         self._partitions = Partitions()
         self._watermark_us = np.zeros(0, dtype=np.int64)
         interval_s = settings.ingest.checkpoint_interval
@@ -87,6 +89,7 @@ class StreamEngine:
                 conn, self._directory, self._detector, self._watermark_us, now_us
             )
             await life.load_open(conn, self._rulebook, self._directory)
+            await self._rules.load(pool, now_us)
         self._sound = True
 
     async def restore(self, pool: Pool, now_us: int) -> None:
@@ -140,16 +143,18 @@ class StreamEngine:
             if len(fresh):
                 await self._write(conn, fresh)
                 await self._record_places(conn, fresh)
+            processed = await self._rules.write(conn, fresh)
             raised, cleared = await life.apply(
                 conn, transitions, self._rulebook, self._directory
             )
+        self._rules.committed()
         if arrivals.received_us > self._newest_us:
             self._saver.begin(pool, arrivals.received_us)
         self._received_us = arrivals.received_us
         self._newest_us = max(self._newest_us, arrivals.received_us)
         duplicate = np.empty(len(accepted), dtype=np.bool_)
         duplicate[order] = found.duplicate
-        return Stored(duplicate, found.conflicts, raised, cleared)
+        return Stored(duplicate, found.conflicts, raised, cleared, processed)
 
     async def _record_places(self, conn: asyncpg.Connection, fresh: Rows) -> None:
         """Record where moving devices were, of readings that are stored in this transaction."""

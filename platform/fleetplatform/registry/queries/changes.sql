@@ -33,7 +33,8 @@ select
     coalesce(string_agg(float8send(value_max), ''), '') as maxima,
     coalesce(string_agg(boolsend(sensor_status = 'active'), ''), '') as active,
     coalesce(string_agg(boolsend(sensitive), ''), '') as sensitive,
-    coalesce(array_agg(name), '{}') as names
+    coalesce(array_agg(name), '{}') as names,
+    coalesce(array_agg(unit), '{}') as units
 from (
     select * from iot.sensors where revision > :seen order by device_id, position, sensor_id
 ) as s;
@@ -83,3 +84,11 @@ select
 from iot.alert_rules
 where revision > :seen
 order by revision, rule_id;
+
+-- name: changed_processing_rules(seen)
+-- Processing rules newer than a revision, those that were deleted too.
+select
+    organization_id, processing_rule_id, kind, settings, inputs, device_type, is_active, revision
+from iot.data_processing_rules
+where revision > :seen
+order by revision;

@@ -185,7 +185,7 @@ LIMITED = {
     "alert_rules", "alert_events", "device_groups", "device_group_members",
     "sensor_hourly_aggregates", "maintenance_records", "reprocessing_jobs",
     "device_locations", "device_places", "geofence_presences", "geofence_events",
-    "device_certificates", "device_configuration_versions", "claim_tokens",
+    "device_certificates", "device_configuration_versions", "claim_tokens", "processed_data",
 }  # fmt: skip
 """Tables of which people who are limited to groups of devices see a part; sensor_data says so in
 its own tenant policy, which is cheaper by row."""
@@ -258,6 +258,7 @@ NOT_AUDITED = {
     "geofence_presences": "follow from the history of locations",
     "idempotency_keys": "requests and their answers, kept for a day",
     "organization_rates": "counted by ingest",
+    "processed_data": "follow from readings",
     "reprocessing_jobs": "carry who asked for them; their progress is the worker's",
     "rollup_hours": "follow from readings",
     "sensor_data": "readings",

@@ -1,0 +1,91 @@
+"""What rules remember, built again from stored rows.
+
+Each rule's state follows from what it took in no longer ago than it looks back: readings, or the
+values of the rule before it; of a rule that remembers what it gave, from that.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetplatform.alerting.life import sensor_id
+from fleetplatform.database import packed
+from fleetplatform.database.pool import Connection, Pool
+from fleetplatform.database.queries import load
+from fleetplatform.ingest.rules.plans import Indexes, Lines, Plan
+from fleetplatform.registry.directory import Directory
+from fleetplatform.timeseries.instants import to_datetime
+
+SENSORS_AT_ONCE = 2_000
+"""So many sensors' rows are held at once."""
+
+_queries: Any = load(__file__)
+
+
+async def load_states(pool: Pool, directory: Directory, plans: list[Plan], now_us: int) -> None:
+    """Fill the fresh states of plans with what was measured before a virtual time."""
+    async with pool.acquire() as conn:
+        for plan in plans:
+            if plan.is_stateful:
+                await _load(conn, directory, plans, plan, now_us)
+
+
+async def _load(
+    conn: Connection, directory: Directory, plans: list[Plan], plan: Plan, now_us: int
+) -> None:
+    since_us = now_us - round(plan.settings.look_back_s * 1e6)
+    for k, pairing in enumerate(plan.state.pairings):
+        source = _rule_of(plans, plan, k + 1)
+        sensors = np.flatnonzero(plan.partner_scope[k]).astype(np.int32)
+        for part in _parts(sensors):
+            found = await _recent(conn, directory, part, source, since_us, 1)
+            pairing.settle(pairing.newly(*found))
+    if plan.state.pairings:
+        return
+    is_own = plan.settings.FROM_OUTPUTS
+    source = plan.rule.processing_rule_id if is_own else _rule_of(plans, plan, 0)
+    depth = plan.settings.depth
+    for part in _parts(np.flatnonzero(plan.scope).astype(np.int32)):
+        sensor, t_us, value = await _recent(conn, directory, part, source, since_us, depth)
+        if not len(sensor):
+            continue
+        lines = plan.output if is_own else plan.lines[0]
+        taken = value if lines is None else _back(lines, sensor, value, is_own)
+        with np.errstate(all="ignore"):
+            made = plan.state.operation.make(sensor, t_us, (taken,))
+        plan.state.operation.settle(made.state)
+
+
+def _back(lines: Lines, sensor: Indexes, value: Any, inverse: bool) -> Any:
+    """Values as the operation knows them: inputs are brought to it, its outputs led back."""
+    if not inverse:
+        return lines.apply(sensor, value)
+    return (value - lines.offset[sensor]) / lines.multiplier[sensor]
+
+
+def _rule_of(plans: list[Plan], plan: Plan, k: int) -> Any:
+    source = plan.sources[k]
+    return None if source is None else plans[source].rule.processing_rule_id
+
+
+def _parts(sensors: Indexes) -> list[Indexes]:
+    starts = range(0, len(sensors), SENSORS_AT_ONCE)
+    return [sensors[start : start + SENSORS_AT_ONCE] for start in starts]
+
+
+async def _recent(
+    conn: Connection, directory: Directory, sensors: Indexes, rule: Any, since_us: int, depth: int
+) -> tuple[Indexes, NDArray[np.int64], NDArray[np.float64]]:
+    """The last readings of some sensors, or values that a rule made of them, sorted by sensor."""
+    asked: dict[str, Any] = {
+        "sensors": [sensor_id(directory, one) for one in sensors.tolist()],
+        "since": to_datetime(max(0, since_us)),
+        "depth": depth,
+    }
+    if rule is None:
+        row = await _queries.recent_readings(conn, **asked)
+    else:
+        row = await _queries.recent_values(conn, rule=rule, **asked)
+    places: Any = np.frombuffer(row["sensor_at"], dtype=">i4")
+    return sensors[places], packed.times_us(row["times"]), packed.floats(row["made_values"])
