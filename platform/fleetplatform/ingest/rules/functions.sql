@@ -59,7 +59,7 @@ comment on function iot.ensure_processed_month(timestamptz) is
 grant execute on function iot.ensure_processed_month(timestamptz) to iot_ingest;
 
 create or replace function iot.recent_readings(
-    sensors uuid[], since timestamptz, depth integer,
+    sensors uuid[], since timestamptz, look_back interval, depth integer,
     out sensor_at bytea, out times bytea, out made_values bytea
 )
 language sql stable security definer
@@ -73,11 +73,21 @@ as $$
         select s.place::integer - 1 as place, d.measured, d.value
         from unnest(sensors) with ordinality as s (sensor_id, place)
         cross join lateral (
+            select n.measurement_timestamp as measured
+            from iot.sensor_data as n
+            where n.sensor_id = s.sensor_id
+              and n.measurement_timestamp >= since
+              -- A late reading moves nothing.
+              and n.data_quality & 16 = 0
+            order by n.measurement_timestamp desc
+            limit 1
+        ) as newest
+        cross join lateral (
             select d.measurement_timestamp as measured, d.measurement_value as value
             from iot.sensor_data as d
             where d.sensor_id = s.sensor_id
               and d.measurement_timestamp >= since
-              -- A late reading moves nothing, and a sensitive one has no value in clear.
+              and d.measurement_timestamp >= newest.measured - look_back
               and d.data_quality & 16 = 0
               and d.measurement_value is not null
             order by d.measurement_timestamp desc
@@ -86,12 +96,13 @@ as $$
         order by s.place, d.measured
     ) as r
 $$;
-comment on function iot.recent_readings(uuid[], timestamptz, integer) is
-    'The last readings of each sensor that came in time, in order of place from 0 and of time.';
-grant execute on function iot.recent_readings(uuid[], timestamptz, integer) to iot_ingest;
+comment on function iot.recent_readings(uuid[], timestamptz, interval, integer) is
+    'The last readings of each sensor that came in time, and were measured so long before its newest'
+    ' at most: in order of place from 0 and of time.';
+grant execute on function iot.recent_readings(uuid[], timestamptz, interval, integer) to iot_ingest;
 
 create or replace function iot.recent_values(
-    sensors uuid[], rule uuid, since timestamptz, depth integer,
+    sensors uuid[], rule uuid, since timestamptz, look_back interval, depth integer,
     out sensor_at bytea, out times bytea, out made_values bytea
 )
 language sql stable security definer
@@ -106,11 +117,23 @@ as $$
         from unnest(sensors) with ordinality as s (sensor_id, place)
         join iot.sensors as o using (sensor_id)
         cross join lateral (
+            select n.measurement_timestamp as measured
+            from iot.processed_data as n
+            where n.organization_id = o.organization_id
+              and n.sensor_id = s.sensor_id
+              and n.measurement_timestamp >= since
+              and n.processing_rule_id = rule
+              and n.flag & 9 = 0
+            order by n.measurement_timestamp desc
+            limit 1
+        ) as newest
+        cross join lateral (
             select p.measurement_timestamp as measured, p.value
             from iot.processed_data as p
             where p.organization_id = o.organization_id
               and p.sensor_id = s.sensor_id
               and p.measurement_timestamp >= since
+              and p.measurement_timestamp >= newest.measured - look_back
               and p.processing_rule_id = rule
               and p.flag & 9 = 0
             order by p.measurement_timestamp desc
@@ -119,10 +142,11 @@ as $$
         order by s.place, d.measured
     ) as r
 $$;
-comment on function iot.recent_values(uuid[], uuid, timestamptz, integer) is
-    'The last defined values of a rule made of readings that came in time, in order of place from 0'
-    ' and of time.';
-grant execute on function iot.recent_values(uuid[], uuid, timestamptz, integer) to iot_ingest;
+comment on function iot.recent_values(uuid[], uuid, timestamptz, interval, integer) is
+    'The last defined values of a rule made of readings that came in time, not longer before the'
+    ' newest of each sensor: in order of place from 0 and of time.';
+grant execute on function iot.recent_values(uuid[], uuid, timestamptz, interval, integer)
+    to iot_ingest;
 
 create or replace function iot.read_back(
     sensors uuid[], measured timestamptz[], sensor_types smallint[]

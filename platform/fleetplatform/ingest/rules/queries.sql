@@ -14,15 +14,19 @@ from unnest(
 )
 on conflict do nothing;
 
--- name: recent_readings(sensors, since, depth)^
+-- name: recent_readings(sensors, since, look_back, depth)^
 -- The last readings of some sensors that came in time, as packed columns.
 select sensor_at, times, made_values
-from iot.recent_readings(:sensors::uuid[], :since::timestamptz, :depth::integer);
+from iot.recent_readings(
+    :sensors::uuid[], :since::timestamptz, :look_back::interval, :depth::integer
+);
 
--- name: recent_values(sensors, rule, since, depth)^
+-- name: recent_values(sensors, rule, since, look_back, depth)^
 -- The last values that a rule made of some sensors' readings that came in time, as packed columns.
 select sensor_at, times, made_values
-from iot.recent_values(:sensors::uuid[], :rule::uuid, :since::timestamptz, :depth::integer);
+from iot.recent_values(
+    :sensors::uuid[], :rule::uuid, :since::timestamptz, :look_back::interval, :depth::integer
+);
 
 -- name: read_back(sensors, measured, sensor_types)
 -- What is stored of some readings, by place from 0.
