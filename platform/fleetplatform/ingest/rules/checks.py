@@ -173,6 +173,7 @@ async def _units(
             organization_id=organization,
             device_type=rule.device_type,
             sensor_type=None if label is None else _type_code(label),
+            label=label,
             sensor_name=one.get("sensor"),
             sensor_id=UUID(one["sensor_id"]) if "sensor_id" in one else None,
         )
@@ -183,4 +184,6 @@ async def _units(
             made.add(settings.fit(combination).unit)
         except ValueError as error:
             raise InvalidError(f"{rule.name}: {error}", code="unit_mismatch") from None
+    if not made and settings.own_unit is not None:
+        return (settings.own_unit,)
     return tuple(sorted(made))

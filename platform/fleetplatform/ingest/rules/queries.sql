@@ -107,9 +107,9 @@ where (name, processing_rule_id) > (:after_value::text, :after_id::uuid) and del
 order by name, processing_rule_id
 limit :count;
 
--- name: scope_units(organization_id, device_type, sensor_type, sensor_name, sensor_id)
--- The units of the sensors that an input speaks of.
-select distinct s.unit
+-- name: scope_units(organization_id, device_type, sensor_type, label, sensor_name, sensor_id)
+-- The units of the sensors that an input speaks of; those of its device type before it has devices.
+select s.unit
 from iot.sensors as s
 join iot.devices as d
     on d.organization_id = s.organization_id and d.device_id = s.device_id
@@ -120,6 +120,17 @@ where s.organization_id = :organization_id
   and (:sensor_type::smallint is null or s.sensor_type = :sensor_type::smallint)
   and (:sensor_name::text is null or s.name = :sensor_name::text)
   and (:sensor_id::uuid is null or s.sensor_id = :sensor_id::uuid)
+union
+select told.one ->> 'unit'
+from iot.device_types as t
+join iot.device_type_versions as v
+    on v.device_type_id = t.device_type_id and v.version = t.version
+cross join lateral json_each(v.specification -> 'sensors') as told (name, one)
+where t.name = :device_type::text
+  and :sensor_id::uuid is null
+  and (told.one ->> 'sensitive') is distinct from 'true'
+  and (:label::text is null or told.one ->> 'type' = :label::text)
+  and (:sensor_name::text is null or told.name = :sensor_name::text)
 limit 100;
 
 -- name: own_sensor(organization_id, sensor_id)^

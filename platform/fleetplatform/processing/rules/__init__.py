@@ -120,6 +120,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """How many readings of a sensor it remembers."""
         return 1
 
+    @property
+    def own_unit(self) -> str | None:
+        """The unit of what comes out whatever goes in; None where that follows from the inputs."""
+        return None
+
     def fit(self, units: tuple[str, ...]) -> Fit:
         """How it fits these units, one an input; raises ValueError where it does not."""
         return Fit((SAME,) * len(units), SAME, units[0])

@@ -14,6 +14,11 @@ class Settings(BaseSettings, frozen=True, kw_only=True):
         """The unit must be known."""
         units.check(self.unit)
 
+    @property
+    def own_unit(self) -> str | None:
+        """As the settings say."""
+        return self.unit
+
     def fit(self, given: tuple[str, ...]) -> Fit:
         """A line for each unit that sensors have; raises ValueError across dimensions."""
         return Fit((units.line_between(given[0], self.unit),), units.SAME, self.unit)

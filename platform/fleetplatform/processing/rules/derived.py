@@ -46,6 +46,11 @@ class Settings(BaseSettings, frozen=True, kw_only=True):
         """The other inputs."""
         return self.max_age_s
 
+    @property
+    def own_unit(self) -> str | None:
+        """As the settings say; a dew point has one of its own."""
+        return "degC" if self.unit is None and self.formula == "dew_point" else self.unit
+
     def fit(self, given: tuple[str, ...]) -> Fit:
         """Raises ValueError where a formula cannot be in these units."""
         lines, unit = _UNITS[self.formula](*given)

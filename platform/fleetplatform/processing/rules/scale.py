@@ -21,6 +21,11 @@ class Settings(BaseSettings, frozen=True, kw_only=True):
         if self.unit is not None:
             units.check(self.unit)
 
+    @property
+    def own_unit(self) -> str | None:
+        """As the settings say."""
+        return self.unit
+
     def fit(self, given: tuple[str, ...]) -> Fit:
         """Any unit will do."""
         return Fit((units.SAME,), units.SAME, given[0] if self.unit is None else self.unit)

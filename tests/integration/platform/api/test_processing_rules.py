@@ -159,6 +159,10 @@ REFUSED = [
     ({"kind": "convert", "settings": {"unit": "bar"}, "inputs": [{"sensor": "temperature"}]}, 422,
      "unit_mismatch"),
     ({"kind": "convert", "settings": {"unit": "degF"}}, 422, "unit_mismatch"),
+    ({"kind": "convert", "settings": {"unit": "bar"}, "inputs": [{"sensor_type": "flow"}],
+      "device_type": "water_heater"}, 422, "unknown_input"),
+    ({"kind": "convert", "settings": {"unit": "bar"}, "inputs": [{"sensor_type": "humidity"}],
+      "device_type": "climate_v2"}, 422, "unit_mismatch"),
     ({"inputs": [{"sensor_type": "telepathy"}]}, 422, "unknown_input"),
     ({"inputs": [{"sensor_id": str(uuid.uuid4())}]}, 422, "unknown_input"),
     ({"inputs": [{"processing_rule_id": str(uuid.uuid4())}]}, 422, "unknown_input"),
@@ -206,6 +210,22 @@ async def test_chains_stay_without_cycles_and_whole(api):
     assert changed.body["output_units"] == ["K"]
     log = await api.ask("GET", "/v1/audit?subject_id=" + a)
     assert [one["action"] for one in log.body["entries"]][-1:] == ["created"], log.body
+
+
+async def test_units_are_known_before_there_are_devices(platform):
+    api = Api(platform, await platform.tenant())
+    first = await api.save(
+        "t", "clamp", {"min": 0}, {"sensor_type": "temperature"}, device_type="climate_v2"
+    )
+    assert first.body["output_units"] == ["°C"]
+    dew = await api.save(
+        "d", "derived", {"formula": "dew_point"}, {"sensor": "a"}, {"sensor": "b"}
+    )
+    assert dew.body["output_units"] == ["degC"]
+    source = {"processing_rule_id": dew.body["processing_rule_id"]}
+    assert (await api.save("r", "rate_of_change", {}, source)).status == 201
+    answer = await api.save("x", "convert", {"unit": "bar"}, source)
+    assert (answer.status, answer.body["code"]) == (422, "unit_mismatch")
 
 
 async def test_a_sensitive_sensor_gives_nothing(platform, specification):
