@@ -47,9 +47,10 @@ class History:
         self._value = np.zeros((0, _NARROWEST))
 
     def reserve(self, sensors: int) -> None:
-        """Make room for sensors 0 … sensors − 1."""
+        """Make room for sensors 0 … sensors − 1, and some to come."""
         missing = sensors - len(self._count)
         if missing > 0:
+            missing = max(missing, len(self._count) // 4)
             room = ((0, missing), (0, 0))
             self._count = np.pad(self._count, room[0])
             self._t_us, self._value = np.pad(self._t_us, room), np.pad(self._value, room)

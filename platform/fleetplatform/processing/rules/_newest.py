@@ -16,9 +16,10 @@ class Newest:
         self.value = np.zeros(0)
 
     def reserve(self, sensors: int) -> None:
-        """Make room for sensors 0 … sensors − 1."""
+        """Make room for sensors 0 … sensors − 1, and some to come."""
         missing = sensors - len(self.t_us)
         if missing > 0:
+            missing = max(missing, len(self.t_us) // 4)
             self.t_us = np.pad(self.t_us, (0, missing), constant_values=NEVER_US)
             self.value = np.pad(self.value, (0, missing))
 
