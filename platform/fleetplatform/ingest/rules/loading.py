@@ -68,8 +68,8 @@ async def _load_operation(
         if not len(sensor):
             continue
         lines = plan.output if is_own else plan.lines[0]
-        taken = value if lines is None else _back(lines, sensor, value, is_own)
         with np.errstate(all="ignore"):
+            taken = value if lines is None else _back(lines, sensor, value, is_own)
             made = plan.state.operation.make(sensor, t_us, (taken,))
         plan.state.operation.settle(made.state)
 

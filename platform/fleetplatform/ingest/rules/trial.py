@@ -14,11 +14,11 @@ def run(test: RuleTest) -> TestedRule:
     t_us = _times(test)
     operation = settings.operation()
     operation.reserve(1)
-    inputs = tuple(
-        np.array(values, dtype=np.float64) * line.multiplier + line.offset
-        for values, line in zip(test.values, fit.inputs, strict=True)
-    )
     with np.errstate(all="ignore"):
+        inputs = tuple(
+            np.array(values, dtype=np.float64) * line.multiplier + line.offset
+            for values, line in zip(test.values, fit.inputs, strict=True)
+        )
         made = operation.make(np.zeros(len(t_us), dtype=np.int32), t_us, inputs)
         value = made.value * fit.output.multiplier + fit.output.offset
     undefined = ~np.isfinite(value)
