@@ -36,6 +36,7 @@ from fleetplatform.wire.resources.devices import (
     NewStatus,
 )
 from fleetplatform.wire.resources.organizations import FoundedOrganization, NewOrganization
+from fleetplatform.wire.resources.processing_rules import NewProcessingRule, ProcessingRule
 from fleetplatform.wire.resources.quality import (
     DeviceQuality,
     Flag,
@@ -190,6 +191,10 @@ class Client:
     async def create_alert_rule(self, new: NewAlertRule) -> AlertRule:
         """Save an alert rule; with an organization's API key."""
         return await self._send("POST", "/v1/alert-rules", new, AlertRule)
+
+    async def create_processing_rule(self, new: NewProcessingRule) -> ProcessingRule:
+        """Save a processing rule; with an organization's API key."""
+        return await self._send("POST", "/v1/processing-rules", new, ProcessingRule)
 
     async def alerts(self, *, status: str | None = None, limit: int | None = None) -> Alerts:
         """The newest alerts of the organization, all or those with a status."""

@@ -55,6 +55,10 @@ class Metrics:
         self._over_quota = self._counter(
             "requests_over_quota", "Requests refused since a quota is used up.", ("quota",)
         )
+        self._processed = self._counter("values_processed", "Values that processing rules made.")
+        self._undefined = self._counter(
+            "values_undefined", "Of these, the ones without a value, such as a division by zero."
+        )
         self._raised = self._counter("alerts_raised", "Alerts raised.")
         self._cleared = self._counter("alerts_cleared", "Alerts cleared by a reading.")
         self._queue = Gauge(
@@ -82,6 +86,11 @@ class Metrics:
         self._raised.inc(raised)
         self._cleared.inc(cleared)
         self._batch.observe(seconds)
+
+    def values_processed(self, values: int, undefined: int) -> None:
+        """Rules made so many values of a batch, of which so many are undefined."""
+        self._processed.inc(values)
+        self._undefined.inc(undefined)
 
     def readings_refused(self, code: str, count: int) -> None:
         """Readings were rejected with a code."""

@@ -1,7 +1,7 @@
 -- name: sensor(sensor_id)^
 -- A sensor that the tenant sees.
 select
-    sensor_id, sensor_type, unit, sensitive,
+    organization_id, sensor_id, sensor_type, unit, sensitive,
     extract(epoch from sampling_interval)::float8 as interval_s
 from iot.sensors
 where sensor_id = :sensor_id;
@@ -210,4 +210,21 @@ where sensor_id = :sensor_id
   and data_quality & :bits::integer <> 0
   and measurement_value is not null
 order by measurement_timestamp
+limit :count;
+
+-- name: processed_values(organization_id, sensor_id, processing_rule_id, since, until, after_time, after_id, count)
+-- A page of what rules made of a sensor's readings, in order of time; a null rule takes all.
+select processing_rule_id, measurement_timestamp, value, flag
+from iot.processed_data
+where organization_id = :organization_id
+  and sensor_id = :sensor_id
+  and measurement_timestamp >= :since
+  and measurement_timestamp >= :after_time
+  and measurement_timestamp < :until
+  and (
+      :after_id::uuid is null
+      or (measurement_timestamp, processing_rule_id) > (:after_time, :after_id::uuid)
+  )
+  and (:processing_rule_id::uuid is null or processing_rule_id = :processing_rule_id::uuid)
+order by measurement_timestamp, processing_rule_id
 limit :count;

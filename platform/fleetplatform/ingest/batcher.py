@@ -50,6 +50,9 @@ class Metrics(Protocol):
     ) -> None:
         """One micro-batch was committed."""
 
+    def values_processed(self, values: int, undefined: int) -> None:
+        """Rules made so many values of a batch, of which so many are undefined."""
+
     def readings_refused(self, code: str, count: int) -> None:
         """Readings were rejected with a code."""
 
@@ -240,6 +243,7 @@ class Batcher:
             stored.alerts_cleared,
             time.perf_counter() - began_s,
         )
+        self._metrics.values_processed(stored.processed.values, stored.processed.undefined)
         self.contact.note(arrivals.device[accepted], arrivals.received_us)
         self.contact.note(behind, arrivals.received_us)
         return stored.duplicate

@@ -53,6 +53,7 @@ class Sensors:
     active: NDArray[np.bool_]
     sensitive: NDArray[np.bool_]
     names: list[str]
+    units: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Changes:
     credentials: Credentials
     alert_rules: list[Any]
     quotas: list[Any]
+    processing_rules: list[Any]
 
 
 async def read(pool: Pool, seen: int) -> Changes | None:
@@ -103,13 +105,15 @@ async def read(pool: Pool, seen: int) -> Changes | None:
         types = [row async for row in _queries.changed_device_types(conn, seen=seen)]
         rules = [row async for row in _queries.changed_alert_rules(conn, seen=seen)]
         quotas = [row async for row in _queries.changed_quotas(conn, seen=seen)]
+        processing = [row async for row in _queries.changed_processing_rules(conn, seen=seen)]
         devices = await _queries.changed_devices(conn, seen=seen)
         sensors = await _queries.changed_sensors(conn, seen=seen)
         calibrations = await _queries.changed_calibrations(conn, seen=seen)
         credentials = await _queries.changed_credentials(conn, seen=seen)
     columns = (devices, sensors, calibrations, credentials)
+    rows = (*types, *rules, *quotas, *processing, *columns)
     return Changes(
-        revision=max([seen, *(row["revision"] for row in (*types, *rules, *quotas, *columns))]),
+        revision=max([seen, *(row["revision"] for row in rows)]),
         device_types=[(row["device_type_id"], row["name"]) for row in types],
         devices=_devices(devices),
         sensors=_sensors(sensors),
@@ -117,6 +121,7 @@ async def read(pool: Pool, seen: int) -> Changes | None:
         credentials=_credentials(credentials),
         alert_rules=rules,
         quotas=quotas,
+        processing_rules=processing,
     )
 
 
@@ -155,6 +160,7 @@ def _sensors(row: Any) -> Sensors:
         active=_column(row["active"], "?"),
         sensitive=_column(row["sensitive"], "?"),
         names=row["names"],
+        units=row["units"],
     )
 
 

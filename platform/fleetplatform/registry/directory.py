@@ -19,7 +19,7 @@ from fleetplatform.database.pool import Pool
 from fleetplatform.registry import changes
 from fleetplatform.registry.calibrations import NEVER_US, Calibrations, Entered
 from fleetplatform.registry.identifiers import Halves, IdIndex, halves_of
-from fleetplatform.registry.names import SensorNames
+from fleetplatform.registry.names import SensorNames, Words
 
 DAY_US = 86_400_000_000
 _DIGEST_KEY = 16
@@ -41,22 +41,37 @@ class AlertRule:
     is_active: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessingRule:
+    """One active processing rule; `organization` is an index of the directory."""
+
+    processing_rule_id: UUID
+    organization: int
+    kind: str
+    settings: dict[str, Any]
+    inputs: list[dict[str, Any]]
+    device_type: str | None
+
+
 class Directory:
     """Everything that is registered; `refresh` brings what is new since the last time.
 
     Devices: device_high, device_low (halves of the id), device_organization, device_type,
     device_gateway (-1: none), device_active. Sensors: sensor_high, sensor_low, sensor_device,
-    sensor_type, sensor_active, sensor_sensitive, value_min, value_max, interval_us (between two
-    readings), rate_max (a second; infinite: not judged), flat_after_us (the greatest number: not
-    judged); `calibrations` are those of all of them. Organizations: organization_rate (readings a
-    second that their devices may send) and organization_oldest_us (how old readings may be), both
-    infinite without a quota. `version` grows with every change.
+    sensor_type, sensor_active, sensor_sensitive, sensor_name and sensor_unit (both positions in
+    `words`), value_min, value_max, interval_us (between two readings), rate_max (a second;
+    infinite: not judged), flat_after_us (the greatest number: not judged); `calibrations` are those
+    of all of them. Organizations: organization_rate (readings a second that their devices may send)
+    and organization_oldest_us (how old readings may be), both infinite without a quota. `version`
+    grows with every change.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self._seen = 0
         self.alert_rules: tuple[AlertRule, ...] = ()
+        self.processing_rules: tuple[ProcessingRule, ...] = ()
+        self.words = Words()
         self.device_type_names: list[str] = []
         self._device_types: dict[UUID, int] = {}
         self.organizations: list[UUID] = []
@@ -74,6 +89,8 @@ class Directory:
         self.sensor_type = np.zeros(0, dtype=np.int16)
         self.sensor_active = np.zeros(0, dtype=np.bool_)
         self.sensor_sensitive = np.zeros(0, dtype=np.bool_)
+        self.sensor_name = np.zeros(0, dtype=np.int32)
+        self.sensor_unit = np.zeros(0, dtype=np.int32)
         self.value_min = np.zeros(0)
         self.value_max = np.zeros(0)
         self.interval_us = np.zeros(0, dtype=np.int64)
@@ -169,11 +186,12 @@ class Directory:
         self._apply_calibrations(found.calibrations)
         self._apply_credentials(found.credentials)
         self._apply_rules(found.alert_rules)
+        self._apply_processing_rules(found.processing_rules)
         self._seen = found.revision
         self.version += 1
 
     def _add_organizations(self, found: changes.Changes) -> None:
-        rows = [*found.alert_rules, *found.quotas]
+        rows = [*found.alert_rules, *found.quotas, *found.processing_rules]
         row_high, row_low = halves_of([row["organization_id"] for row in rows])
         high = np.concatenate([found.devices.organization_high, row_high])
         low = np.concatenate([found.devices.organization_low, row_low])
@@ -216,6 +234,8 @@ class Directory:
         self.sensor_type = _put(self.sensor_type, count, at, found.sensor_type)
         self.sensor_active = _put(self.sensor_active, count, at, found.active)
         self.sensor_sensitive = _put(self.sensor_sensitive, count, at, found.sensitive)
+        self.sensor_name = _put(self.sensor_name, count, at, self.words.codes(found.names))
+        self.sensor_unit = _put(self.sensor_unit, count, at, self.words.codes(found.units))
         self.value_min = _put(self.value_min, count, at, found.value_min)
         self.value_max = _put(self.value_max, count, at, found.value_max)
         self.interval_us = _put(self.interval_us, count, at, found.interval_us)
@@ -264,6 +284,24 @@ class Directory:
             )
         # In order of id, as the engines agree to touch alert rows.
         self.alert_rules = tuple(rules[key] for key in sorted(rules))
+
+    def _apply_processing_rules(self, rows: list[Any]) -> None:
+        if not rows:
+            return
+        rules = {rule.processing_rule_id: rule for rule in self.processing_rules}
+        at = self._organizations.find(*halves_of([row["organization_id"] for row in rows]))
+        for row, organization in zip(rows, at.tolist(), strict=True):
+            rules.pop(row["processing_rule_id"], None)
+            if row["is_active"]:
+                rules[row["processing_rule_id"]] = ProcessingRule(
+                    processing_rule_id=row["processing_rule_id"],
+                    organization=organization,
+                    kind=row["kind"],
+                    settings=row["settings"],
+                    inputs=row["inputs"],
+                    device_type=row["device_type"],
+                )
+        self.processing_rules = tuple(rules[key] for key in sorted(rules))
 
 
 def _put(column: Any, count: int, at: NDArray[np.int32], values: Any) -> Any:

@@ -1,8 +1,23 @@
-"""Which of its sensors a device means by a name."""
+"""Which of its sensors a device means by a name; words by number."""
 
 from collections.abc import Sequence
 
 _UNKNOWN = -(1 << 40)
+
+
+class Words:
+    """Texts that many things share, such as units, each with a number that stays."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+
+    def codes(self, texts: Sequence[str]) -> list[int]:
+        """The number of each text, a new one for what was never asked for."""
+        return [self._codes.setdefault(text, len(self._codes)) for text in texts]
+
+    def text(self, code: int) -> str:
+        """The text of a number."""
+        return list(self._codes)[code]
 
 
 class SensorNames:

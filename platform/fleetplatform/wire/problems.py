@@ -78,6 +78,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
             422, "The Idempotency-Key is empty, too long, or not printable ASCII."
         ),
         "invalid_interval": Code(422, "It ends before it begins, or lies outside all time."),
+        "invalid_processing_rule": Code(
+            422, "No processing rule can be so; the detail says where."
+        ),
         "invalid_rule": Code(422, "No group can have this rule; the detail says where."),
         "invalid_serial": Code(422, "No serial number can be so."),
         "invalid_sort": Code(422, "The list cannot be sorted so."),
@@ -133,6 +136,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "revocations_older": Code(409, "The revocation list is older than the one kept."),
         "revocations_outdated": Code(422, "The revocation list is overdue already."),
         "role_too_high": Code(403, "Nobody gives a role above their own, nor above the user's."),
+        "rule_cycle": Code(422, "A processing rule cannot take what it makes itself."),
+        "rule_in_use": Code(409, "What the processing rule makes is the input of another."),
         "sensitive_sensor": Code(
             403, "Readings of a sensitive sensor are for administrators alone."
         ),
@@ -158,9 +163,15 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "unfit_firmware": Code(
             422, "The device type has no such firmware for that hardware revision."
         ),
+        "unit_mismatch": Code(
+            422, "A unit is unknown, or cannot become what a processing rule needs."
+        ),
         "unknown_device_type": Code(422, "There is no such device type, or no such version."),
         "unknown_gateway": Code(422, "The organization has no such device to be a gateway."),
         "unknown_hardware_revision": Code(422, "The device type has no such revision."),
+        "unknown_input": Code(
+            422, "A processing rule takes what is not there, or may not be taken."
+        ),
         "unreadable": Code(409, "It cannot be decrypted: the key is another, or it was changed."),
         "unreadable_body": Code(422, "The body cannot be read at all."),
         "unsupported_media": Code(415, "This media type or encoding is not taken."),

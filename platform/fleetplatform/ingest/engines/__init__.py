@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fleetconf import kinds
 from fleetplatform.database.pool import Pool
 from fleetplatform.errors import SettingsError
+from fleetplatform.ingest.rules import NOTHING, Processed
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.registry.directory import Directory
 from fleetplatform.settings import EncryptionKeys, PlatformSettings
@@ -23,13 +24,14 @@ class Stored:
     """What became of the accepted readings of a batch.
 
     duplicate: bool for each accepted reading, stored before or earlier in the batch · conflicts:
-    how many of these came with another value.
+    how many of these came with another value · processed: what rules made of the others.
     """
 
     duplicate: NDArray[np.bool_]
     conflicts: int
     alerts_raised: int
     alerts_cleared: int
+    processed: Processed = NOTHING
 
 
 class Engine(Protocol):

@@ -1,7 +1,7 @@
 """The baseline: the document's function made right, called for each reading.
 
-The database does everything, one reading at a time, and scans 24 hours of raw rows for each. It
-keeps no state of its own, so nothing has to be rebuilt. A batch is one transaction all the same.
+The database does everything, one reading at a time, and scans 24 hours of raw rows for each. A
+batch is one transaction all the same. Its only state is what processing rules remember.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.ingest import continuation
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
+from fleetplatform.ingest.rules import Processed, RuleStage
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.registry.directory import Directory
 from fleetplatform.registry.places import reported
@@ -35,7 +36,7 @@ def make(
 
 
 class RowEngine:
-    """Stateless: every question is asked of the tables."""
+    """Every question is asked of the tables; processing rules see what was stored."""
 
     def __init__(
         self, settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
@@ -44,12 +45,15 @@ class RowEngine:
         self._directory = directory
         self._keys = keys
         self._partitions = Partitions()
+        self._rules = RuleStage(directory)
 
     async def load(self, pool: Pool, now_us: int) -> None:
-        """There is no state to build."""
+        """Build what processing rules remember."""
+        await self._rules.load(pool, now_us)
 
     async def restore(self, pool: Pool, now_us: int) -> None:
-        """There is no state that could be in doubt."""
+        """Build it anew after a batch of which it is not known whether it was stored."""
+        await self._rules.restore(pool, now_us)
 
     async def checkpoint(self, pool: Pool) -> None:
         """There is no state to write down."""
@@ -60,7 +64,8 @@ class RowEngine:
         at = accepted[order]
         types = self._directory.sensor_type[arrivals.sensor[at]]
         await self._partitions.ensure(pool, arrivals.t_us[at], types)
-        rows = await self._process(pool, arrivals, at)
+        rows, processed = await self._process(pool, arrivals, at)
+        self._rules.committed()
         duplicate = np.empty(len(accepted), dtype=np.bool_)
         duplicate[order] = [row["duplicate"] for row in rows]
         return Stored(
@@ -68,6 +73,7 @@ class RowEngine:
             conflicts=sum(row["conflict"] for row in rows),
             alerts_raised=sum(row["raised"] for row in rows),
             alerts_cleared=sum(row["cleared"] for row in rows),
+            processed=processed,
         )
 
     async def _record_places(
@@ -81,7 +87,9 @@ class RowEngine:
         )
         await reported.record(conn, directory, fixes)
 
-    async def _process(self, pool: Pool, arrivals: Arrivals, at: NDArray[np.intp]) -> list[Any]:
+    async def _process(
+        self, pool: Pool, arrivals: Arrivals, at: NDArray[np.intp]
+    ) -> tuple[list[Any], Processed]:
         metadata = [None] * len(at) if arrivals.metadata is None else arrivals.metadata[at].tolist()
         sensors = [sensor_id(self._directory, i) for i in arrivals.sensor[at].tolist()]
         measured = [to_datetime(t) for t in arrivals.t_us[at].tolist()]
@@ -103,7 +111,8 @@ class RowEngine:
                     )
                     rows = [row async for row in found]
                     await self._record_places(conn, arrivals, at, rows)
-                    return rows
+                    fresh = at[[not row["duplicate"] for row in rows]]
+                    return rows, await self._rules.write_stored(conn, arrivals, fresh)
             except (
                 asyncpg.UniqueViolationError,
                 asyncpg.SerializationError,

@@ -20,6 +20,7 @@ from fleetplatform.database.pool import Pool
 from fleetplatform.ingest import checkpoint, continuation
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.keepers import make_keeper
+from fleetplatform.ingest.rules import RuleStage
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.processing.calibration import calibrate
 from fleetplatform.processing.continuity import Continuity
@@ -65,6 +66,7 @@ class StreamEngine:
         self._keeper = make_keeper(settings.ingest.detector, directory)
         self._detector = self._keeper.detector
         self._rulebook = Rulebook(directory)
+        self._rules = RuleStage(directory)
         self._partitions = Partitions()
         self._continuity = Continuity()
         self._tolerances = continuation.tolerances(settings.quality)
@@ -92,6 +94,7 @@ class StreamEngine:
             )
             await continuation.load(conn, self._directory, self._continuity, since_us)
             await life.load_open(conn, self._rulebook, self._directory)
+            await self._rules.load(pool, now_us)
         self._sound = True
 
     async def restore(self, pool: Pool, now_us: int) -> None:
@@ -142,16 +145,18 @@ class StreamEngine:
             if len(fresh):
                 await self._write(conn, fresh)
                 await self._record_places(conn, fresh)
+            processed = await self._rules.write(conn, fresh)
             raised, cleared = await life.apply(
                 conn, transitions, self._rulebook, self._directory
             )
+        self._rules.committed()
         if arrivals.received_us > self._newest_us:
             self._saver.begin(pool, arrivals.received_us)
         self._received_us = arrivals.received_us
         self._newest_us = max(self._newest_us, arrivals.received_us)
         duplicate = np.empty(len(accepted), dtype=np.bool_)
         duplicate[order] = found.duplicate
-        return Stored(duplicate, found.conflicts, raised, cleared)
+        return Stored(duplicate, found.conflicts, raised, cleared, processed)
 
     async def _record_places(self, conn: asyncpg.Connection, fresh: Rows) -> None:
         """Record where moving devices were, of readings that are stored in this transaction."""

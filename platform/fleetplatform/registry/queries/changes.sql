@@ -50,7 +50,8 @@ select
     ) as flat_after_us,
     coalesce(string_agg(boolsend(sensor_status = 'active'), ''), '') as active,
     coalesce(string_agg(boolsend(sensitive), ''), '') as sensitive,
-    coalesce(array_agg(name), '{}') as names
+    coalesce(array_agg(name), '{}') as names,
+    coalesce(array_agg(unit), '{}') as units
 from (
     select * from iot.sensors where revision > :seen order by device_id, position, sensor_id
 ) as s;
@@ -100,3 +101,11 @@ select
 from iot.alert_rules
 where revision > :seen
 order by revision, rule_id;
+
+-- name: changed_processing_rules(seen)
+-- Processing rules newer than a revision, those that were deleted too.
+select
+    organization_id, processing_rule_id, kind, settings, inputs, device_type, is_active, revision
+from iot.data_processing_rules
+where revision > :seen
+order by revision;

@@ -186,6 +186,7 @@ LIMITED = {
     "sensor_hourly_aggregates", "maintenance_records", "reprocessing_jobs",
     "device_locations", "device_places", "geofence_presences", "geofence_events",
     "device_certificates", "device_contacts", "device_configuration_versions", "claim_tokens",
+    "processed_data",
 }  # fmt: skip
 """Tables of which people who are limited to groups of devices see a part; sensor_data says so in
 its own tenant policy, which is cheaper by row."""
@@ -260,6 +261,7 @@ NOT_AUDITED = {
     "idempotency_keys": "requests and their answers, kept for a day",
     "organization_days": "noted by ingest",
     "organization_rates": "counted by ingest",
+    "processed_data": "follow from readings",
     "reprocessing_jobs": "carry who asked for them; their progress is the worker's",
     "rollup_floors": "follow from retention",
     "rollup_hours": "follow from readings",

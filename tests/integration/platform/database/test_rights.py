@@ -85,6 +85,8 @@ async def test_partitions_and_private_tables_are_granted_to_nobody(
                 "sensors": "SELECT",
                 "sensor_calibrations": "SELECT",
                 "alert_rules": "SELECT",
+                "data_processing_rules": "SELECT",
+                "processed_data": "INSERT",
                 "platform_clock": "SELECT",
                 "storage_layout": "SELECT",
                 "registry_revision": "SELECT",
@@ -140,9 +142,10 @@ async def test_ingest_may_call_what_it_must_and_no_more(owner: asyncpg.Connectio
         """,
     )
     assert may_call == [
-        "compare_sensitive", "encrypt_sensor_value", "ensure_partition", "find_stored",
-        "has_readings_before", "last_readings", "process_batch", "process_sensor_data",
-        "readings_since",
+        "compare_sensitive", "encrypt_sensor_value", "ensure_partition",
+        "ensure_processed_month", "find_stored", "has_readings_before", "last_readings",
+        "process_batch", "process_sensor_data", "read_back", "readings_since", "recent_readings",
+        "recent_values",
         "record_reported_places", "store_sensitive", "sums_since",
     ]  # fmt: skip
 

@@ -50,6 +50,7 @@ async def running(
         port=pick_free_port("127.0.0.1"),
         database_urls=prepared.urls,
         operator_token_sha256=hashlib.sha256(OPERATOR_TOKEN.encode()).hexdigest(),
+        encryption=None,
     )
     url = f"http://{process.host}:{process.port}"
     path = session_folder / "bench.json"
