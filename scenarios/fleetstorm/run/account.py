@@ -24,6 +24,7 @@ from fleetsim.ledger.report import LedgerReport
 from fleetstorm.config.compose import Composed
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.metrics.recorder import Measured, percentiles
+from fleetstorm.results.storage import Storage
 from fleetstorm.results.summary import Load, Machine, RunSummary, Summary, Verification
 from fleetstorm.verification.alerts import AlertsVerdict
 from fleetstorm.verification.readings import ReadingsVerdict
@@ -48,6 +49,7 @@ class Findings:
     readings: ReadingsVerdict | None
     alerts: AlertsVerdict | None
     alone_per_s: float | None
+    storage: Storage
 
 
 def describe_run(composed: Composed, run_id: str, started_at: datetime) -> RunSummary:
@@ -99,6 +101,7 @@ def summarise(config: RunConfig, run: RunSummary, found: Findings) -> Summary:
         machine=describe_machine(found.database),
         load=load,
         verification=_verification(found),
+        storage=found.storage,
     )
     return summary if measured is None else _with_measured(summary, measured, found)
 
