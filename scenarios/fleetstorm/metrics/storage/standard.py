@@ -10,6 +10,7 @@ import aiosql
 import asyncpg
 import numpy as np
 
+from fleetstorm.errors import InfrastructureError
 from fleetstorm.metrics.storage.instants import to_datetime
 from fleetstorm.metrics.storage.settings import QuerySettings
 from fleetstorm.results.storage import Queries, QueryTimes
@@ -62,11 +63,13 @@ async def _ask(
     took: dict[str, list[float]] = {name: [] for name in NAMES}
     async with conn.transaction():
         await _tables.enter_tenant(conn, organization_id=organization_id)
-        hour = {"since": now - timedelta(hours=1), "until": now}
+        day = {"since": now - timedelta(days=1), "until": now}
         sensors = [
             dict(row)
-            async for row in _tables.known_sensors(conn, organization_id=organization_id, **hour)
+            async for row in _tables.known_sensors(conn, organization_id=organization_id, **day)
         ]
+    if not sensors:
+        raise InfrastructureError("no sensor measured anything in the last day: nothing to ask about")
     for call in range(settings.warm + settings.calls):
         asked = {**sensors[call * 7 % len(sensors)], "now": now}
         async with conn.transaction():
