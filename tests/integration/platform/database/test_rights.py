@@ -134,7 +134,7 @@ async def test_ingest_may_call_what_it_must_and_no_more(owner: asyncpg.Connectio
     assert may_call == [
         "compare_sensitive", "encrypt_sensor_value", "ensure_partition", "find_stored",
         "has_readings_before", "last_measured", "process_batch", "process_sensor_data",
-        "store_sensitive", "sums_since",
+        "record_reported_places", "store_sensitive", "sums_since",
     ]  # fmt: skip
 
 
