@@ -1,19 +1,25 @@
 -- The rules over a batch as a set: where a condition begins or ceases to hold is a window function.
 
-create or replace function iot.check_alert_rules_of_batch(
+create or replace function iot_private.find_transitions(
     sensors uuid[], which integer[], measured timestamptz[], sensor_values double precision[],
-    are_late boolean[], out raised bigint, out cleared bigint
+    are_late boolean[]
 )
-language plpgsql
+returns table (
+    organization_id uuid, rule_id uuid, sensor_id uuid, device_id uuid, severity text,
+    at timestamptz, trigger_value double precision, is_raised boolean, is_first boolean,
+    next_at timestamptz
+)
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
+-- Planned for this batch; kept out of the functions that write, where each check of a reference
+-- would be planned anew too.
 set plan_cache_mode = force_custom_plan
 set jit = off
 set enable_seqscan = off
-set work_mem = '256MB'
 as $$
-declare
-    edge record;
+#variable_conflict use_column
 begin
+    return query
     with scope as materialized (
         select
             g.place, s.organization_id, s.sensor_id, s.device_id, s.sensitive, r.rule_id,
@@ -26,16 +32,22 @@ begin
                   and a.alert_status in ('active', 'acknowledged')
             ) as was_open
         from unnest(sensors) with ordinality as g (sensor_id, place)
-        join iot.sensors as s on s.sensor_id = g.sensor_id
-        join iot.devices as d
-            on d.organization_id = s.organization_id and d.device_id = s.device_id
-        join iot.device_types as t on t.device_type_id = d.device_type_id
+        -- Sensor by sensor, for the planner may pair all sensors with all rules otherwise.
+        cross join lateral (
+            select known.*, t.name as type_name
+            from iot.sensors as known
+            join iot.devices as d
+                on d.organization_id = known.organization_id and d.device_id = known.device_id
+            join iot.device_types as t on t.device_type_id = d.device_type_id
+            where known.sensor_id = g.sensor_id
+            limit 1
+        ) as s
         join iot.alert_rules as r
             on r.organization_id = s.organization_id
             and r.is_active
             and (r.sensor_id is null or r.sensor_id = s.sensor_id)
             and (r.sensor_type is null or r.sensor_type = s.sensor_type)
-            and (r.device_type is null or r.device_type = t.name)
+            and (r.device_type is null or r.device_type = s.type_name)
     ), judged as (
         select
             c.place, c.rule_id, c.was_open, g.measured, g.sensor_value, g.position, case
@@ -65,43 +77,57 @@ begin
         window of_alerts as (partition by j.rule_id, j.place order by j.position)
     )
     select
-        -- In (rule, sensor) order, so that no two writers wait for one another.
-        array_agg(c.organization_id order by e.rule_id, c.sensor_id, e.measured) as organizations,
-        array_agg(e.rule_id order by e.rule_id, c.sensor_id, e.measured) as rules,
-        array_agg(c.sensor_id order by e.rule_id, c.sensor_id, e.measured) as sensors,
-        array_agg(c.device_id order by e.rule_id, c.sensor_id, e.measured) as devices,
-        array_agg(c.severity order by e.rule_id, c.sensor_id, e.measured) as severities,
-        array_agg(e.measured order by e.rule_id, c.sensor_id, e.measured) as measured,
-        array_agg(
-            case when not c.sensitive then e.sensor_value end
-            order by e.rule_id, c.sensor_id, e.measured
-        ) as trigger_values,
-        array_agg(e.is_open order by e.rule_id, c.sensor_id, e.measured) as is_open,
-        array_agg(e.is_first order by e.rule_id, c.sensor_id, e.measured) as is_first,
-        array_agg(e.next_measured order by e.rule_id, c.sensor_id, e.measured) as resolved_at,
-        count(*) filter (where e.is_open) as raised,
-        count(*) filter (where not e.is_open) as cleared
-    into edge
+        c.organization_id, c.rule_id, c.sensor_id, c.device_id, c.severity, e.measured,
+        case when not c.sensitive then e.sensor_value end, e.is_open, e.is_first, e.next_measured
     from edges as e
-    join scope as c on c.rule_id = e.rule_id and c.place = e.place;
-    raised := edge.raised;
-    cleared := edge.cleared;
+    join scope as c on c.rule_id = e.rule_id and c.place = e.place
+    -- So that no two writers wait for one another.
+    order by c.rule_id, c.sensor_id, e.measured;
+end
+$$;
+comment on function iot_private.find_transitions(
+    uuid[], integer[], timestamptz[], double precision[], boolean[]
+) is 'Where a condition begins or ceases to hold in a batch. is_first: no other of the same rule and'
+    ' sensor is before it · next_at: the time of the one that follows.';
+
+create or replace function iot.check_alert_rules_of_batch(
+    sensors uuid[], which integer[], measured timestamptz[], sensor_values double precision[],
+    are_late boolean[], out raised bigint, out cleared bigint
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    found record;
+begin
+    select
+        array_agg(t.organization_id) as organizations, array_agg(t.rule_id) as rules,
+        array_agg(t.sensor_id) as sensors, array_agg(t.device_id) as devices,
+        array_agg(t.severity) as severities, array_agg(t.at) as measured,
+        array_agg(t.trigger_value) as trigger_values, array_agg(t.is_raised) as is_raised,
+        array_agg(t.is_first) as is_first, array_agg(t.next_at) as next_at,
+        count(*) filter (where t.is_raised) as raised,
+        count(*) filter (where not t.is_raised) as cleared
+    into found
+    from iot_private.find_transitions(sensors, which, measured, sensor_values, are_late) as t;
+    raised := found.raised;
+    cleared := found.cleared;
     if raised + cleared = 0 then
         return;
     end if;
-    with given as (
-        select *
-        from unnest(edge.organizations, edge.rules, edge.sensors, edge.measured, edge.is_open,
-            edge.is_first) as g (organization_id, rule_id, sensor_id, cleared_at, is_open, is_first)
-    ), resolved as (
+    -- First what was open before the batch: a pair of rule and sensor has one open alert at most.
+    with resolved as (
         update iot.alerts as a
         set alert_status = 'resolved', resolved_at = g.cleared_at
-        from given as g
+        from unnest(
+            found.organizations, found.rules, found.sensors, found.measured, found.is_raised,
+            found.is_first
+        ) as g (organization_id, rule_id, sensor_id, cleared_at, is_raised, is_first)
         where a.organization_id = g.organization_id
           and a.rule_id = g.rule_id
           and a.sensor_id = g.sensor_id
           and a.alert_status in ('active', 'acknowledged')
-          and g.is_first and not g.is_open
+          and g.is_first and not g.is_raised
         returning a.organization_id, a.alert_id, a.resolved_at
     )
     insert into iot.alert_events (organization_id, alert_id, event, occurred_at, actor)
@@ -118,11 +144,11 @@ begin
             case when g.resolved_at is null then 'active' else 'resolved' end,
             g.raised_at, g.trigger_value, g.resolved_at
         from unnest(
-            edge.organizations, edge.rules, edge.sensors, edge.devices, edge.severities,
-            edge.measured, edge.trigger_values, edge.resolved_at, edge.is_open
+            found.organizations, found.rules, found.sensors, found.devices, found.severities,
+            found.measured, found.trigger_values, found.next_at, found.is_raised
         ) as g (organization_id, rule_id, sensor_id, device_id, severity, raised_at, trigger_value,
-                resolved_at, is_open)
-        where g.is_open
+                resolved_at, is_raised)
+        where g.is_raised
         returning organization_id, alert_id, alert_timestamp, resolved_at
     )
     insert into iot.alert_events (organization_id, alert_id, event, occurred_at, actor)

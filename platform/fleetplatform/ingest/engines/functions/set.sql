@@ -1,27 +1,27 @@
 -- A batch judged as a set. The semantics are those of iot.process_sensor_data, reading by reading.
 
-create or replace function iot.process_batch(
+create or replace function iot_private.judge_batch(
     sensors uuid[], which integer[], measured_us bigint[], sent_values double precision[],
-    metadata text[], received timestamptz, active_key_id text, key_ids text[], keys bytea[],
-    out duplicates boolean[], out conflicts bigint, out raised bigint, out cleared bigint
+    metadata text[], key_ids text[], keys bytea[],
+    out duplicates boolean[], out conflicts bigint, out fresh_which integer[],
+    out fresh_measured timestamptz[], out fresh_values double precision[],
+    out fresh_sent double precision[], out fresh_metadata text[], out are_late boolean[],
+    out qualities smallint[], out anomalies boolean[], out scores double precision[]
 )
-language plpgsql volatile security definer
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set extra_float_digits = 1
 -- Planned for this batch: partitions outside its times are left out before anything is looked up.
 set plan_cache_mode = force_custom_plan
 set jit = off
 -- Each stored reading by the unique key, whatever the statistics of a table that fills up may say.
 set enable_seqscan = off
--- What a batch holds in clear must not go to a temporary file.
-set work_mem = '256MB'
 as $$
+#variable_conflict use_column
 declare
     epoch constant timestamptz := '1970-01-01T00:00:00Z';
     day constant interval := '24 hours';
     earliest timestamptz;
     latest timestamptz;
-    fresh record;
 begin
     select epoch + min(us) * interval '1 microsecond', epoch + max(us) * interval '1 microsecond'
     into earliest, latest
@@ -35,9 +35,9 @@ begin
                 where c.organization_id = s.organization_id and c.sensor_id = s.sensor_id
             ) as is_calibrated
         from unnest(sensors) with ordinality as g (sensor_id, place)
-        -- A sensor that is not there leaves a null where none may be: better no batch than a lost
-        -- row.
-        left join iot.sensors as s on s.sensor_id = g.sensor_id
+        left join lateral (
+            select * from iot.sensors as known where known.sensor_id = g.sensor_id limit 1
+        ) as s on true
         left join lateral (
             select d.measurement_timestamp as newest
             from iot.sensor_data as d
@@ -133,6 +133,8 @@ begin
                   and d.measurement_timestamp >= earliest - day - interval '1 hour'
                   and d.measurement_timestamp < latest
                   and d.data_quality & 16 = 0
+                -- A fence: else the planner may read the day of all sensors there are.
+                offset 0
             ) as stored
             union all
             -- An hour of the batch is in the baseline of the batch's later hours.
@@ -170,33 +172,61 @@ begin
         ) as from_mean
     )
     select
-        array_agg(j.which order by j.position) as which,
-        array_agg(j.measured order by j.position) as measured,
-        array_agg(j.processed order by j.position) as processed,
-        array_agg(case when j.sent_differs then j.sent end order by j.position) as sent,
-        array_agg(j.quality order by j.position) as quality,
-        array_agg(j.is_anomaly order by j.position) as is_anomaly,
-        array_agg(j.score order by j.position) as score,
-        array_agg(j.metadata order by j.position) filter (where process_batch.metadata is not null)
-            as metadata,
-        array_agg(j.is_late order by j.position) as is_late,
-        (select array_agg(c.duplicate order by c.position) from compared as c) as duplicates,
-        (select count(*) from compared as c where c.conflict) as conflicts
-    into fresh
+        array_agg(j.which order by j.position),
+        array_agg(j.measured order by j.position),
+        array_agg(j.processed order by j.position),
+        array_agg(case when j.sent_differs then j.sent end order by j.position),
+        array_agg(j.quality order by j.position),
+        array_agg(j.is_anomaly order by j.position),
+        array_agg(j.score order by j.position),
+        case when judge_batch.metadata is not null then
+            array_agg(j.metadata order by j.position)
+        end,
+        array_agg(j.is_late order by j.position),
+        (select array_agg(c.duplicate order by c.position) from compared as c),
+        (select count(*) from compared as c where c.conflict)
+    into
+        fresh_which, fresh_measured, fresh_values, fresh_sent, qualities, anomalies, scores,
+        fresh_metadata, are_late, duplicates, conflicts
     from judged as j;
-    duplicates := fresh.duplicates;
-    conflicts := fresh.conflicts;
+end
+$$;
+comment on function iot_private.judge_batch(
+    uuid[], integer[], bigint[], double precision[], text[], text[], bytea[]
+) is 'What iot.process_sensor_data would make of a batch''s readings: those that are stored already,'
+    ' and of the fresh ones all that their rows hold. fresh_sent: null where it is the value.';
+
+create or replace function iot.process_batch(
+    sensors uuid[], which integer[], measured_us bigint[], sent_values double precision[],
+    metadata text[], received timestamptz, active_key_id text, key_ids text[], keys bytea[],
+    out duplicates boolean[], out conflicts bigint, out raised bigint, out cleared bigint
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set extra_float_digits = 1
+-- What a batch holds in clear must not go to a temporary file.
+set work_mem = '256MB'
+as $$
+declare
+    judged record;
+begin
+    select * into judged from iot_private.judge_batch(
+        sensors, which, measured_us, sent_values, metadata, key_ids, keys
+    );
+    duplicates := judged.duplicates;
+    conflicts := judged.conflicts;
     raised := 0;
     cleared := 0;
-    if fresh.which is not null then
+    if judged.fresh_which is not null then
         perform iot.store_readings(
-            sensors, fresh.which, fresh.measured, received, fresh.processed, fresh.sent,
-            fresh.quality, fresh.is_anomaly, fresh.score, fresh.metadata, active_key_id,
-            keys[array_position(key_ids, active_key_id)]
+            sensors, judged.fresh_which, judged.fresh_measured, received, judged.fresh_values,
+            judged.fresh_sent, judged.qualities, judged.anomalies, judged.scores,
+            judged.fresh_metadata, active_key_id, keys[array_position(key_ids, active_key_id)]
         );
         select c.raised, c.cleared into raised, cleared
         from iot.check_alert_rules_of_batch(
-            sensors, fresh.which, fresh.measured, fresh.processed, fresh.is_late
+            sensors, judged.fresh_which, judged.fresh_measured, judged.fresh_values,
+            judged.are_late
         ) as c;
     end if;
 end
