@@ -51,7 +51,7 @@ def test_an_embedded_database_has_a_key_of_its_own(fleetstorm: Any, tmp_path: Pa
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("engine", ["stream", "row"])
+@pytest.mark.parametrize("engine", ["stream", "set", "row"])
 async def test_the_value_is_nowhere_in_the_clear(
     fleetstorm: Any, tmp_path: Path, postgres: Any, database_url: str, engine: str
 ) -> None:

@@ -133,8 +133,8 @@ async def test_ingest_may_call_what_it_must_and_no_more(owner: asyncpg.Connectio
     )
     assert may_call == [
         "compare_sensitive", "encrypt_sensor_value", "ensure_partition", "find_stored",
-        "has_readings_before", "last_measured", "process_sensor_data", "record_reported_places",
-        "store_sensitive", "sums_since",
+        "has_readings_before", "last_measured", "process_batch", "process_sensor_data",
+        "record_reported_places", "store_sensitive", "sums_since",
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Sensitive sensors through both engines: what is stored, compared, judged and left out."""
+"""Sensitive sensors through all engines: what is stored, compared, judged and left out."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -67,7 +67,7 @@ async def _play(bench: Any, kind: str) -> tuple[list[Any], list[Any], list[Any]]
     return found
 
 
-@pytest.mark.parametrize("kind", ["stream", "row"])
+@pytest.mark.parametrize("kind", ["stream", "set", "row"])
 async def test_a_sensitive_sensor_is_stored_as_any_other_but_encrypted(
     make_engine_bench: MakeBench, kind: str
 ) -> None:
@@ -113,16 +113,16 @@ async def test_the_detector_learns_nothing_and_leaves_no_sums(make_engine_bench:
 async def test_metadata_are_encrypted_with_the_value(make_engine_bench: MakeBench) -> None:
     bench = await make_engine_bench()
     await bench.fetch(SENSITIVE)
-    for kind, at in (("stream", 0), ("row", 1)):
+    for kind, at in (("stream", 0), ("row", 1), ("set", 2)):
         engine = await bench.engine(kind, START_US, KEYS)
         given = Submission(0, [0, 1], [START_US + at] * 2, [1.5, 2.5], ['{"who": "°É"}', None])
         await engine.store(bench.pool, gather([given], START_US), np.arange(2))
     rows = await bench.fetch(ROWS, KEYS.ids, KEYS.secrets)
-    assert [row["metadata"] for row in rows] == ['{"who": "°É"}'] * 2 + [None] * 2
-    assert [row["measurement_metadata"] for row in rows] == [None] * 4
+    assert [row["metadata"] for row in rows] == ['{"who": "°É"}'] * 3 + [None] * 3
+    assert [row["measurement_metadata"] for row in rows] == [None] * 6
 
 
-@pytest.mark.parametrize("kind", ["stream", "row"])
+@pytest.mark.parametrize("kind", ["stream", "set", "row"])
 async def test_after_a_restart_with_another_key_duplicates_and_open_alerts_are_known(
     make_engine_bench: MakeBench, kind: str
 ) -> None:
@@ -142,7 +142,7 @@ async def test_after_a_restart_with_another_key_duplicates_and_open_alerts_are_k
     assert [row["id"] for row in found] == ["old", "old", "new"]
 
 
-@pytest.mark.parametrize("kind", ["stream", "row"])
+@pytest.mark.parametrize("kind", ["stream", "set", "row"])
 async def test_a_stored_value_that_no_key_opens_is_a_duplicate_like_any(
     make_engine_bench: MakeBench, kind: str
 ) -> None:

@@ -165,7 +165,7 @@ async def _serials(bench: Any) -> dict[tuple[int, int], int]:
     return found
 
 
-async def test_both_engines_make_the_same_places_and_events_as_a_model(
+async def test_all_engines_make_the_same_places_and_events_as_a_model(
     make_engine_bench: MakeBench,
 ) -> None:
     bench = await make_engine_bench(DEVICES)
@@ -180,7 +180,7 @@ async def test_both_engines_make_the_same_places_and_events_as_a_model(
         expected = history, places, sorted(model.events), sorted(model.inside)
         assert len(history) > 100
         assert len(model.events) > 40
-        for kind in ("stream", "row"):
+        for kind in ("stream", "set", "row"):
             assert await _play(bench, kind, batches) == expected, (kind, seed)
             await bench.fetch(EMPTY)
 
@@ -191,7 +191,7 @@ async def test_a_number_that_cannot_be_squared_spoils_no_batch(
     bench = await make_engine_bench(2)
     await bench.fetch(BECOME_TRACKERS)
     await bench.fetch(GEOFENCES)
-    for kind, value in product(("stream", "row"), (5e-324, -1e-300, 1e300)):
+    for kind, value in product(("stream", "set", "row"), (5e-324, -1e-300, 1e300)):
         engine = await bench.engine(kind, START_US)
         at = await _serials(bench)
         readings = [(at[0, 0], START_US, value), (at[0, 1], START_US, 0.0)]
