@@ -69,7 +69,7 @@ async def _ask(
             async for row in _tables.known_sensors(conn, organization_id=organization_id, **day)
         ]
     if not sensors:
-        raise InfrastructureError("no sensor measured anything in the last day: nothing to ask about")
+        raise InfrastructureError("no sensor measured anything in the last day before")
     for call in range(settings.warm + settings.calls):
         asked = {**sensors[call * 7 % len(sensors)], "now": now}
         async with conn.transaction():
