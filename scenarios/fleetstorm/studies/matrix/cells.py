@@ -15,34 +15,47 @@ _LABEL_JOIN = ","
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One run of a matrix.
+class Plan:
+    """One run of a matrix before it is composed.
 
-    values: of the axes of its grid · label: those in a few words · composed: the run itself.
+    values: of the axes of its grid · label: those in a few words · words: what is set for it, as
+    overrides.
     """
 
     number: int
     grid: str
     values: Mapping[str, Any]
     label: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cell(Plan):
+    """One run of a matrix, composed and checked."""
+
     composed: Composed
 
 
 def expand(compose: Composer, overrides: Sequence[str]) -> list[Cell]:
-    """Every cell of the matrix that the overrides choose, in order; raises UsageError.
+    """Every cell of the matrix that the overrides choose, in order; raises UsageError."""
+    config = compose.compose(overrides).config
+    assert config.matrix is not None
+    _check_stack(config.platform.keep, config.platform.url)
+    return [
+        Cell(**vars(one), composed=_compose(compose, one, overrides))
+        for one in plan(config.matrix, overrides)
+    ]
+
+
+def plan(matrix: MatrixSettings, overrides: Sequence[str]) -> list[Plan]:
+    """Every combination of every grid, in order.
 
     What the user writes wins: a key of an axis fixes that axis, a key that `matrix.cells` sets
     stays as written.
     """
-    config = compose.compose(overrides).config
-    assert config.matrix is not None
-    _check_stack(config.platform.keep, config.platform.url)
     written = {override.partition("=")[0].strip().lstrip("+~"): override for override in overrides}
-    planned = list(_planned(config.matrix, written))
-    return [
-        _cell(compose, overrides, config.matrix, number, grid, values, written)
-        for number, (grid, values) in enumerate(planned)
-    ]
+    combined = enumerate(_combinations(matrix, written))
+    return [_plan(matrix, number, grid, values, written) for number, (grid, values) in combined]
 
 
 def word(key: str, value: Any) -> str:
@@ -50,7 +63,7 @@ def word(key: str, value: Any) -> str:
     return f"{key}={value if isinstance(value, str) else _plain(value)}"
 
 
-def _planned(
+def _combinations(
     matrix: MatrixSettings, written: Mapping[str, str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, grid in matrix.grids.items():
@@ -61,26 +74,27 @@ def _planned(
             yield name, {key: values[key] for key in grid}
 
 
-def _cell(
-    compose: Composer,
-    overrides: Sequence[str],
+def _plan(
     matrix: MatrixSettings,
     number: int,
     grid: str,
     values: Mapping[str, Any],
     written: Mapping[str, str],
-) -> Cell:
+) -> Plan:
     chosen = dict(values)
     for cell in matrix.cells:
         if cell.fits(values):
             chosen |= cell.set
-    words = [word(key, value) for key, value in chosen.items() if key not in written]
+    words = tuple(word(key, value) for key, value in chosen.items() if key not in written)
     label = _LABEL_JOIN.join(word(key.rpartition(".")[2], one) for key, one in values.items())
+    return Plan(number, grid, values, label, words)
+
+
+def _compose(compose: Composer, one: Plan, overrides: Sequence[str]) -> Composed:
     try:
-        composed = compose.compose([*words, *overrides, "matrix=null"])
+        return compose.compose([*one.words, *overrides, "matrix=null"])
     except UsageError as error:
-        raise UsageError(f"matrix.grids.{grid}, cell {label}: {error}") from error
-    return Cell(number, grid, values, label, composed)
+        raise UsageError(f"matrix.grids.{one.grid}, cell {one.label}: {error}") from error
 
 
 def _check_stack(keep: bool, url: str | None) -> None:
