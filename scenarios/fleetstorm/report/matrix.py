@@ -40,10 +40,10 @@ def rows(matrix: Matrix) -> list[list[str]]:
     ]
 
 
-def headings(matrix: Matrix) -> list[str]:
-    """What stands above `rows`, units included."""
-    axes = [axis.rpartition(".")[2] for axis in matrix.axes]
-    return ["", *axes, "verdict", *(_headed(matrix, column) for column in matrix.columns)]
+def headings(matrix: Matrix) -> list[tuple[str, str]]:
+    """What stands above `rows`: a word, and the unit, with what is told apart by a slash."""
+    axes = [(axis.rpartition(".")[2], "") for axis in matrix.axes]
+    return [("", ""), *axes, ("verdict", ""), *(_headed(matrix, one) for one in matrix.columns)]
 
 
 def shown(cell: CellOfTable, column: Column) -> str:
@@ -71,7 +71,7 @@ def _sections(matrix: Matrix) -> Iterator[tuple[str, Section]]:
 def _table(matrix: Matrix) -> Table:
     return Table(
         f"{len(matrix.cells)} of {matrix.planned} runs",
-        headings(matrix),
+        [f"{word} ({unit})" if unit else word for word, unit in headings(matrix)],
         rows(matrix),
         wrong=frozenset(i for i, cell in enumerate(matrix.cells) if cell.verdict in _WRONG),
         left=frozenset(range(1, len(matrix.axes) + 2)),
@@ -105,11 +105,11 @@ def _described(matrix: Matrix) -> list[tuple[str, ...]]:
     ]
 
 
-def _headed(matrix: Matrix, column: Column) -> str:
+def _headed(matrix: Matrix, column: Column) -> tuple[str, str]:
     units = {metric.name: metric.unit for metric in matrix.metrics}
+    unit = units[column.metrics[0]]
     names = [name.rpartition(".")[2] for name in column.metrics]
-    of = f" {' / '.join(names)}" if len(names) > 1 else ""
-    return f"{column.heading}{of} ({units[column.metrics[0]]})"
+    return column.heading, f"{' / '.join(names)} {unit}" if len(names) > 1 else unit
 
 
 def _axis(value: object) -> str:
