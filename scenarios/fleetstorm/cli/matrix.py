@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -69,7 +70,7 @@ def _print_table(named: list[str], body: list[list[str]], words: int) -> None:
             )
         for row in body:
             table.add_row(*(Text(row[number]) for number in columns))
-        out.print(table, width=sum(width[number] for number in columns), crop=False)
+        Console(highlight=False, width=sum(width[number] for number in columns)).print(table)
 
 
 def _parts(width: Sequence[int], words: int, room: int) -> list[list[int]]:

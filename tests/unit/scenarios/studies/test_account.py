@@ -31,7 +31,8 @@ TREE = {
     "table": {
         "ingest/s": "storage.ingest.stored_per_s",
         "last": [
-            "storage.queries.latency_ms.last_value.p50", "storage.queries.latency_ms.last_value.p99",
+            "storage.queries.latency_ms.last_value.p50",
+            "storage.queries.latency_ms.last_value.p99",
         ],
         "roll": "storage.partition_roll.make_ms",
     },
@@ -144,7 +145,7 @@ def test_a_folder_without_a_matrix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no matrix\.json"):
         read_matrix(tmp_path)
     (tmp_path / "matrix.json").write_text("{}")
-    with pytest.raises(UsageError, match="is no fleetstorm.matrix/1"):
+    with pytest.raises(UsageError, match=r"is no fleetstorm\.matrix/1"):
         read_matrix(tmp_path)
 
 

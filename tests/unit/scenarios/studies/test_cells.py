@@ -97,7 +97,7 @@ def test_the_command_line_wins() -> None:
     }
     planned = _plan(matrix, "layout=monthly", "vars.level=1k/s")
     assert [one.label for one in planned] == ["layout=monthly,seed=1", "layout=monthly,seed=2"]
-    assert [one.words for one in planned] == [("seed=1", "verify=false"), ("seed=2", "verify=false")]
+    assert [one.words for one in planned] == [(f"seed={n}", "verify=false") for n in (1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_what_has_not_the_shape_of_a_matrix_is_refused(matrix: Any) -> None:
 @pytest.mark.parametrize(
     ("grid", "words", "said"),
     [
-        ({"layout": ["daly"]}, [], "cell layout=daly: layout=daly: there is no layout daly; did you"),
+        ({"layout": ["daly"]}, [], "cell layout=daly: layout=daly: there is no layout daly; did"),
         ({"fleet.devises": [3]}, [], "did you mean fleet.devices?"),
         ({"seed": [1]}, ["platform.keep=true"], "platform.keep: "),
     ],
@@ -166,9 +166,9 @@ def test_what_has_not_the_shape_of_a_matrix_is_refused(matrix: Any) -> None:
 def test_a_cell_that_could_not_be_run_keeps_all_from_running(
     tmp_path: Path, grid: Any, words: list[str], said: str
 ) -> None:
-    with composer(_own(tmp_path, {"grids": {"a": grid}})) as compose:
-        with pytest.raises(UsageError) as caught:
-            expand(compose, ["scenario=mine", *words])
+    own = _own(tmp_path, {"grids": {"a": grid}})
+    with composer(own) as compose, pytest.raises(UsageError) as caught:
+        expand(compose, ["scenario=mine", *words])
     assert said in str(caught.value)
 
 
