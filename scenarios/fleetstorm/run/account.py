@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Findings:
     readings: ReadingsVerdict | None
     alerts: AlertsVerdict | None
     alone_per_s: float | None
-    storage: Storage
+    storage: Storage = field(default_factory=Storage)
 
 
 def describe_run(composed: Composed, run_id: str, started_at: datetime) -> RunSummary:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from fleetstorm.config.matrix import MatrixSettings
 from fleetstorm.config.settings import RunConfig
-from fleetstorm.results.matrix import CellOfTable, Column, Matrix, MetricOfTable
+from fleetstorm.results.matrix import CellOfTable, Column, Matrix, MetricOfTable, Value
 from fleetstorm.results.registry import find, value_of
 from fleetstorm.results.summary import Machine, Summary, Verdict
 from fleetstorm.studies.matrix.cells import Cell
@@ -39,15 +39,20 @@ class Account:
         """A run that came to a verdict."""
         if summary.machine.postgres is not None or self._machine is None:
             self._machine = summary.machine
-        values = {name: value_of(summary, name) for name in self._names}
         self._append(cell, folder, summary.verdict, exit_code(summary.verdict), wall_s,
-                     summary.reason, values)  # fmt: skip
+                     summary.reason, self._values(summary))  # fmt: skip
 
     def add_failure(
-        self, cell: Cell, folder: str, code: int, reason: str, wall_s: float
+        self,
+        cell: Cell,
+        folder: str,
+        code: int,
+        reason: str,
+        wall_s: float,
+        summary: Summary | None = None,
     ) -> None:
-        """A run that ended with an error before it had a verdict of its own."""
-        self._append(cell, folder, "error", code, wall_s, reason, dict.fromkeys(self._names))
+        """A run that ended with an error; `summary` is what it had measured by then."""
+        self._append(cell, folder, "error", code, wall_s, reason, self._values(summary))
 
     def matrix(self, *, interrupted: bool = False) -> Matrix:
         """The table as it stands."""
@@ -70,9 +75,12 @@ class Account:
             machine=self._machine,
         )
 
+    def _values(self, summary: Summary | None) -> dict[str, Value]:
+        return {name: value_of(summary, name) if summary else None for name in self._names}
+
     def _append(
         self, cell: Cell, folder: str, verdict: Verdict, code: int, wall_s: float, reason: str,
-        metrics: dict[str, float | bool | str | None],
+        metrics: dict[str, Value],
     ) -> None:  # fmt: skip
         self._rows.append(
             CellOfTable(

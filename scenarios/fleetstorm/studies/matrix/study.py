@@ -11,8 +11,10 @@ from pathlib import Path
 from fleetstorm.config.compose import Composed
 from fleetstorm.errors import FleetstormError, InfrastructureError, Interrupted, UsageError
 from fleetstorm.progress import View
+from fleetstorm.results import load
 from fleetstorm.results.folder import LOGS, folder_name
 from fleetstorm.results.matrix import Matrix, write_matrix
+from fleetstorm.results.summary import Summary
 from fleetstorm.run.run import run
 from fleetstorm.run.signals import forget_cancellation, to_the_end
 from fleetstorm.stack.stack import Stack
@@ -88,12 +90,21 @@ async def _run_one(
     except Exception as error:  # a cell that fails must not take the others with it
         code = error.exit_code if isinstance(error, FleetstormError) else FleetstormError.exit_code
         reason = str(error) or type(error).__name__
-        account.add_failure(cell, name, code, reason, time.monotonic() - began)
+        took_s = time.monotonic() - began
+        account.add_failure(cell, name, code, reason, took_s, _left(folder / name))
         say(f"ERROR  {reason}")
         return code
     account.add(cell, name, summary, time.monotonic() - began)
     say(f"{summary.verdict.upper()}  {summary.reason}")
     return account.matrix().cells[-1].exit_code
+
+
+def _left(folder: Path) -> Summary | None:
+    """What a run that failed had measured by then."""
+    try:
+        return load(folder).summary
+    except UsageError:
+        return None
 
 
 def _progress(done: int, planned: int, label: str, took_s: float) -> str:
