@@ -60,6 +60,7 @@ def _matrix(tmp_path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.campaign
 def test_a_mistake_in_a_cell_is_told_before_anything_starts(
     fleetstorm: Fleetstorm, tmp_path: Path
 ) -> None:
