@@ -25,13 +25,15 @@ from fleetplatform.encryption import keys
 from fleetplatform.encryption.keys import encode_keys, generate_keys, read_keys
 from fleetplatform.errors import DatabaseError, SettingsError
 from fleetplatform.settings import PlatformSettings
-from fleetplatform.timeseries import inventory, rollups
+from fleetplatform.timeseries import history, inventory, rollups
+from fleetplatform.timeseries.history import History
 from fleetplatform.timeseries.inventory import PartitionInfo
 from fleetplatform.timeseries.layouts import make_storage
 
 __all__ = [
-    "DatabaseError", "DatabaseState", "PartitionInfo", "PreparedDatabase", "SettingsError",
-    "encode_keys", "generate_keys", "own_database", "prepare_database", "read_keys", "read_state",
+    "DatabaseError", "DatabaseState", "History", "PartitionInfo", "PreparedDatabase",
+    "SettingsError", "create_database", "drop_database", "encode_keys", "generate_keys",
+    "own_database", "prepare_database", "read_keys", "read_state", "write_history",
 ]  # fmt: skip
 
 OLDEST_VERSION = 18
@@ -132,6 +134,38 @@ async def read_state(url: str) -> DatabaseState:
         indexes=tuple(layout["indexes"]),
         partitions=tuple(parts),
     )
+
+
+async def create_database(url: str, name: str) -> str:
+    """An empty database beside others on the server of an administrator's `url`; gives its URL.
+
+    `prepare_database` makes it the platform's. Raises DatabaseError.
+    """
+    async with _connected(url) as conn:
+        with _told((await _queries.server(conn))["login"], url):
+            await conn.execute(f"create database {name} template template0 encoding 'UTF8'")
+            await conn.execute(f"revoke all on database {name} from public")
+    return with_database(url, name)
+
+
+async def drop_database(url: str, name: str) -> None:
+    """Drop a database with all that is in it, whoever is connected; raises DatabaseError."""
+    async with _connected(url) as conn:
+        with _told((await _queries.server(conn))["login"], url):
+            await conn.execute(f"drop database if exists {name} with (force)")
+
+
+async def write_history(url: str, past: History) -> None:
+    """Fill the table with readings that nobody sent, by its owner; raises DatabaseError.
+
+    What comes after is measured on a table whose pages are clean and on disk.
+    """
+    async with _connected(url) as conn:
+        server = await _queries.server(conn)
+        with _told(server["login"], url):
+            await history.write(conn, past)
+            if server["is_superuser"]:
+                await conn.execute("checkpoint")
 
 
 def own_database(url: str) -> str:

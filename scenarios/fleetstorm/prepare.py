@@ -13,11 +13,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from fleetconf.units import Count, Rate
+from fleetconf.units import Count, Duration, Rate
 from fleetplatform.client import Client
 from fleetplatform.wire.resources.alerts import NewAlertRule
 from fleetplatform.wire.resources.quotas import NewQuotas
 from fleetsim.settings import DeviceTypeSettings, RuleOfOracle, Weight
+
+_HISTORY_MAX_S = 10 * 366 * 86_400
 
 
 class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,11 +43,30 @@ SOLE = OrganizationSettings(name="main")
 """Whose all devices are where a scenario names no organizations."""
 
 
+class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Readings that are in the table before the run, of an organization and devices of their own.
+
+    One of each sensor type from each device, every `interval`, for `span` before the load begins.
+    Written straight into the database, so only into one of the run's own.
+    """
+
+    devices: Annotated[Count, Meta(ge=1)]
+    sensor_types: Annotated[tuple[str, ...], Meta(min_length=1)]
+    span: Annotated[Duration, Meta(gt=0, le=_HISTORY_MAX_S)]
+    interval: Annotated[Duration, Meta(ge=0.001)]
+
+    @property
+    def readings(self) -> int:
+        """How many they are."""
+        return round(self.devices * len(self.sensor_types) * self.span / self.interval)
+
+
 class PrepareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The key `prepare` of a run."""
 
     organizations: tuple[OrganizationSettings, ...]
     alert_rules: tuple[NewAlertRule, ...]
+    history: HistorySettings | None
 
     @property
     def tenants(self) -> tuple[OrganizationSettings, ...]:
@@ -55,11 +76,15 @@ class PrepareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 @dataclass(frozen=True)
 class Prepared:
-    """The organizations of a run, in the fleet's order, and the rules that its oracle must know."""
+    """The organizations of a run, in the fleet's order, and the rules that its oracle must know.
+
+    history_id: whose the readings are that were there before the run; None where there are none.
+    """
 
     organization_ids: list[UUID]
     api_keys: list[str]
     rules: tuple[RuleOfOracle, ...]
+    history_id: UUID | None = None
 
 
 async def prepare(
@@ -71,6 +96,7 @@ async def prepare(
 ) -> Prepared:
     """Make the organizations `run-<id>-1` … and what they need; raises ApiError."""
     made = []
+    past = None
     async with Client(url, operator_token) as operator:
         for number, tenant in enumerate(settings.tenants, 1):
             organization = await operator.create_organization(f"run-{run_id}-{number}")
@@ -78,6 +104,8 @@ async def prepare(
             if tenant.quota != QuotaSettings():
                 quotas = NewQuotas(**msgspec.structs.asdict(tenant.quota))
                 await operator.put_quotas(organization.organization_id, quotas)
+        if settings.history is not None:
+            past = await operator.create_organization(f"run-{run_id}-history")
         for device_type in device_types.values():
             await operator.put_device_type(device_type.specification)
     for organization in made:
@@ -88,6 +116,7 @@ async def prepare(
         organization_ids=[one.organization_id for one in made],
         api_keys=[one.api_key for one in made],
         rules=tuple(_as_oracle_sees_it(rule) for rule in settings.alert_rules),
+        history_id=past.organization_id if past else None,
     )
 
 

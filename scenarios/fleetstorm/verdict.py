@@ -5,7 +5,7 @@ bar > pass. A run is *void* when the simulator was late and was itself the reaso
 say nothing about the platform. Readings that were not acknowledged are named in every reason.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,9 @@ EXIT_CODES: Mapping[Verdict, int] = {
     "error": 5,
     "interrupted": 130,
 }
+
+_SEVERITY = (130, 5, 2, 1, 3, 4, 0)
+"""Exit codes, worst first: several runs end with the worst of them."""
 
 # A base unit of `fleetconf.units`, and how many of the metric's unit are one of it. Names such as
 # latency_ms carry their unit, so a bare number is clear; a share's does not.
@@ -109,6 +112,11 @@ def judge(
 def exit_code(verdict: Verdict) -> int:
     """What the program ends with: 0 pass, 1 fail, 3 void, 5 error, 130 interrupted."""
     return EXIT_CODES[verdict]
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code of several runs."""
+    return min(codes, key=_SEVERITY.index, default=0)
 
 
 def _checks(bars: Mapping[str, Bar]) -> Iterator[_Check]:

@@ -13,11 +13,13 @@ def write_reports(runs: Sequence[Path]) -> int:
     """Write report.html into each folder again; all are looked at before the first is written."""
     if not runs:
         raise UsageError("report needs a results folder, such as results/2026-06-01/smoke/1200-ab")
-    from fleetstorm.report.page import write
+    from fleetstorm.report import matrix, page
     from fleetstorm.results import load
+    from fleetstorm.results.matrix import MATRIX, read_matrix
 
+    several = {folder for folder in runs if (folder / MATRIX).exists()}
     for folder in runs:
-        load(folder)
+        read_matrix(folder) if folder in several else load(folder)
     for folder in runs:
-        say(str(write(folder)))
+        say(str((matrix if folder in several else page).write(folder)))
     return 0

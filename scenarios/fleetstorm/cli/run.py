@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from fleetstorm.cli.matrix import run_matrix
 from fleetstorm.cli.printing import print_summary, say
 from fleetstorm.config.compose import Composed, composer
-from fleetstorm.errors import FleetstormError, Interrupted
+from fleetstorm.errors import FleetstormError, Interrupted, UsageError
 from fleetstorm.progress import View
+from fleetstorm.results.folder import folder_name
 from fleetstorm.results.summary import Summary
-from fleetstorm.verdict import exit_code
+from fleetstorm.studies.matrix.cells import expand
+from fleetstorm.verdict import exit_code, worst
 
 RESULTS = Path("results")
-_LABEL_MAX = 80
-_SEVERITY = (130, 5, 2, 1, 3, 4, 0)
-"""Exit codes, worst first: a sweep ends with the worst of its runs."""
 
 
 def print_config(
@@ -43,9 +42,12 @@ def print_config(
 
 
 def run_one(overrides: Sequence[str], config_dir: Path | None) -> int:
-    """One run to its verdict; gives its exit code."""
+    """One run to its verdict, or every run of a matrix; gives the exit code."""
     with composer(config_dir) as compose:
         composed = compose.compose(overrides)
+        cells = expand(compose, overrides) if composed.config.matrix is not None else None
+    if cells is not None:
+        return run_matrix(composed, cells, RESULTS)
     out = composed.config.out
     summary = _run(composed, Path(out) if out else None)
     return exit_code(summary.verdict)
@@ -58,6 +60,11 @@ def run_sweep(overrides: Sequence[str], config_dir: Path | None) -> int:
     """
     with composer(config_dir) as compose:
         runs = compose.sweep(overrides)
+    if any(composed.config.matrix is not None for _, composed in runs):
+        raise UsageError(
+            "this scenario is a matrix already: run it without --multirun, and write further"
+            " values into matrix.grids"
+        )
     codes: list[int] = []
     base = _base(runs[0][1])
     for number, (label, composed) in enumerate(runs):
@@ -73,11 +80,6 @@ def run_sweep(overrides: Sequence[str], config_dir: Path | None) -> int:
         if codes[-1] == Interrupted.exit_code:
             break
     return worst(codes)
-
-
-def worst(codes: Sequence[int]) -> int:
-    """The exit code of several runs."""
-    return min(codes, key=_SEVERITY.index, default=0)
 
 
 def _run(composed: Composed, out: Path | None) -> Summary:
@@ -99,9 +101,3 @@ def _base(composed: Composed) -> Path:
         return Path(composed.config.out)
     now = datetime.now().astimezone()
     return RESULTS / f"{now:%Y-%m-%d}" / composed.config.name / f"{now:%H%M%S}-sweep-{os.getpid()}"
-
-
-def folder_name(number: int, label: str, scenario: str) -> str:
-    """Number and what sets the run apart, of characters that any file system takes."""
-    said = re.sub(r"[^\w.=,+-]+", "_", label or scenario)[:_LABEL_MAX].strip("_.")
-    return f"{number}-{said}"

@@ -10,6 +10,7 @@ from fleetstorm.catalogue import SORTS, Item, items
 from fleetstorm.cli.printing import console, say
 from fleetstorm.config.compose import composer
 from fleetstorm.config.settings import RunConfig
+from fleetstorm.studies.matrix.cells import expand
 
 
 def print_list(what: str | None, config_dir: Path | None) -> int:
@@ -28,11 +29,16 @@ def validate_run(overrides: Sequence[str], config_dir: Path | None) -> int:
     """Compose and check; says what would run."""
     with composer(config_dir) as compose:
         config = compose.compose(overrides).config
+        cells = expand(compose, overrides) if config.matrix is not None else []
     say(
         f"{config.name} is valid: {config.fleet.devices:,} devices, readings {_load(config)},"
         f" for {units.rounded(config.duration)}, {_count(len(config.timeline), 'entry', 'entries')}"
         f" in the timeline, {_count(len(config.bars), 'bar', 'bars')}."
     )
+    if cells:
+        say(f"It is a matrix of {_count(len(cells), 'run', 'runs')}:")
+    for cell in cells:
+        say(f"  {cell.number + 1:>3}  {cell.label}")
     return 0
 
 

@@ -10,6 +10,8 @@ from fleetplatform.wire.device_type import SensorType
 from fleetplatform.wire.specification import mistakes
 from fleetsim.devices.organizations import first_ordinals
 from fleetstorm.config.bounds import check_bounds
+from fleetstorm.config.matrix import check_matrix
+from fleetstorm.config.measured import check_measured
 from fleetstorm.config.rules import Problem, check_rules, known
 from fleetstorm.config.settings import RunConfig
 
@@ -102,6 +104,14 @@ def _rules(config: RunConfig) -> Iterator[Problem]:
     return check_rules(config.prepare.alert_rules, config.device_type, _sensor_types())
 
 
+def _measured(config: RunConfig) -> Iterator[Problem]:
+    return check_measured(config, _sensor_types())
+
+
+def _matrix(config: RunConfig) -> Iterator[Problem]:
+    return check_matrix(config.matrix)
+
+
 def _sensor_types() -> list[str]:
     return [sensor_type.label for sensor_type in SensorType]
 
@@ -110,4 +120,7 @@ def _sentence(path: str, what: str, file: str) -> str:
     return f"{path} in {file}: {what}" if file else f"{path}: {what}"
 
 
-_PARTS = (_name, _organizations, _mix, _device_types, _rules, _faults, _detector, check_bounds)
+_PARTS = (
+    _name, _organizations, _mix, _device_types, _rules, _faults, _detector, _measured,
+    _matrix, check_bounds,
+)  # fmt: skip

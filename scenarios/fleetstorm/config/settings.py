@@ -19,6 +19,8 @@ from fleetsim.settings import (
     RuleOfOracle,
 )
 from fleetstorm.config.bars import read_bars
+from fleetstorm.config.matrix import MatrixSettings
+from fleetstorm.metrics.storage.settings import MeasureSettings
 from fleetstorm.prepare import PrepareSettings
 from fleetstorm.timeline.coordinator import Span
 from fleetstorm.timeline.language import Entry, read_entry
@@ -54,6 +56,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     prepare: PrepareSettings
     timeline: tuple[Annotated[Entry, By(read_entry)], ...]
     bars: Annotated[dict[str, Bar], By(read_bars)]
+    measure: MeasureSettings
+    matrix: MatrixSettings | None
     limits: LimitsSettings
     platform: PlatformSettings
     transport: Annotated[Any, Kind("fleetsim.transport.kinds")]

@@ -1,5 +1,6 @@
 """What PostgreSQL's own views say, by queries that cost it next to nothing."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,28 @@ UNREACHABLE = (
 
 @dataclass(frozen=True)
 class Observation:
-    """One look at the database; sizes are None between the looks that take them."""
+    """One look at the database; `heaps` is None between the looks that take sizes.
+
+    heaps: partition → bytes · indexes: partition and name of the index → bytes.
+    """
 
     wal_position: int
     waits: dict[str, int]
-    heap_bytes: int | None = None
-    index_bytes: dict[str, int] = field(default_factory=dict)
+    heaps: dict[int, int] | None = None
+    indexes: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    @property
+    def heap_bytes(self) -> int | None:
+        """Of all partitions."""
+        return None if self.heaps is None else sum(self.heaps.values())
+
+    @property
+    def index_bytes(self) -> dict[str, int]:
+        """Of all partitions, by the name of the index."""
+        sizes: Counter[str] = Counter()
+        for (_, name), size in self.indexes.items():
+            sizes[name] += size
+        return dict(sizes)
 
 
 class Database:
@@ -71,6 +88,9 @@ async def _observe(connection: Any, with_sizes: bool) -> Observation:
     waits = {row["event"]: row["sessions"] async for row in _queries.waits(connection)}
     if not with_sizes:
         return Observation(position, waits)
-    heap = await _queries.heap_bytes(connection)
-    indexes = {row["index_name"]: row["bytes"] async for row in _queries.index_bytes(connection)}
-    return Observation(position, waits, heap, indexes)
+    heaps = {row["relation"]: row["bytes"] async for row in _queries.heap_bytes(connection)}
+    indexes = {
+        (row["relation"], row["index_name"]): row["bytes"]
+        async for row in _queries.index_bytes(connection)
+    }
+    return Observation(position, waits, heaps, indexes)

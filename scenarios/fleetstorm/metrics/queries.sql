@@ -11,9 +11,9 @@ where state = 'active'
   and pid <> pg_backend_pid()
 group by 1;
 
--- name: heap_bytes()$
--- Size of sensor_data's heap, all partitions together.
-select coalesce(sum(pg_table_size(relation)), 0)::bigint
+-- name: heap_bytes()
+-- Size of sensor_data's heap, by partition.
+select relation::oid::bigint as relation, pg_table_size(relation) as bytes
 from (
     select to_regclass('iot.sensor_data')
     union
@@ -22,9 +22,10 @@ from (
 where relation is not null;
 
 -- name: index_bytes()
--- Size of each index of sensor_data. Those of partitions count to the index that they belong to, or
--- to each other by what their name says beyond that of their table.
+-- Size of each index of sensor_data, by partition. Those of partitions carry the name of the index
+-- that they belong to, or what their name says beyond that of their table.
 select
+    owner.oid::bigint as relation,
     coalesce(
         regexp_replace(root.relname, '^sensor_data_', ''),
         case
@@ -44,5 +45,5 @@ join pg_index as i on i.indrelid = storage.relation
 join pg_class as part on part.oid = i.indexrelid
 left join pg_class as root on root.oid = pg_partition_root(i.indexrelid)
 where part.relkind = 'i'
-group by 1
-order by 1;
+group by 1, 2
+order by 2, 1;

@@ -240,10 +240,12 @@ class Recorder:
         tells = stored >= _READINGS_MIN
         by_part = _growth(self._first, self._last_sizes) if tells else None
         sizes = self._last_sizes
+        wal_bytes = _wal_bytes(self._first, self._last)
         return Resources(
             cpu_s={part: round(used, 3) for part, used in self._cpu_s.items()} or None,
             rss_bytes_max=self._rss_max or None,
-            wal_bytes=_wal_bytes(self._first, self._last),
+            wal_bytes=wal_bytes,
+            wal_bytes_per_reading=wal_bytes / stored if tells and wal_bytes is not None else None,
             table_bytes=sizes.heap_bytes if sizes else None,
             index_bytes=sum(sizes.index_bytes.values()) if sizes else None,
             bytes_per_reading=sum(by_part.values()) / stored if by_part else None,
@@ -268,13 +270,13 @@ def _wal_bytes(first: Observation | None, last: Observation | None) -> int | Non
 
 
 def _growth(first: Observation | None, last: Observation | None) -> dict[str, int]:
-    """By how many bytes the heap and each index have grown."""
-    if first is None or last is None or first.heap_bytes is None or last.heap_bytes is None:
+    """By how many bytes the heap and each index have grown, of partitions that are still there."""
+    if first is None or last is None or first.heaps is None or last.heaps is None:
         return {}
-    grown = {"heap": last.heap_bytes - first.heap_bytes}
-    for index, size in last.index_bytes.items():
-        grown[index] = size - first.index_bytes.get(index, 0)
-    return grown
+    grown = Counter({"heap": sum(n - first.heaps.get(one, 0) for one, n in last.heaps.items())})
+    for (partition, index), size in last.indexes.items():
+        grown[index] += size - first.indexes.get((partition, index), 0)
+    return dict(grown)
 
 
 def _now_us() -> int:

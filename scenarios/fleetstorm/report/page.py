@@ -15,7 +15,7 @@ from fleetstorm.results.standing import proven
 from fleetstorm.results.summary import Summary
 
 _SECTIONS = "fleetstorm.report.sections"
-_HEADLINES = {
+HEADLINES = {
     "pass": "Passed",
     "fail": "Failed",
     "void": "Void",
@@ -29,7 +29,11 @@ def write(folder: Path) -> Path:
 
     Raises UsageError for a folder without results, InfrastructureError if it can't be written.
     """
-    page = render(load(folder))
+    return write_page(folder, render(load(folder)))
+
+
+def write_page(folder: Path, page: str) -> Path:
+    """Write a page as a folder's report.html, whole or not at all; raises InfrastructureError."""
     path = folder / REPORT
     aside = path.with_name(f".{REPORT}.part")
     try:
@@ -42,7 +46,7 @@ def write(folder: Path) -> Path:
 
 def render(run: Run) -> str:
     """The page as HTML."""
-    template = _environment().get_template("page.html.j2")
+    template = environment().get_template("page.html.j2")
     return template.render(
         run=run.summary.run,
         summary=run.summary,
@@ -54,7 +58,7 @@ def render(run: Run) -> str:
 
 def headline(summary: Summary) -> str:
     """The verdict in a word or two; a pass that proves nothing does not say that it passed."""
-    return "Measured, nothing proven" if _unproven(summary) else _HEADLINES[summary.verdict]
+    return "Measured, nothing proven" if _unproven(summary) else HEADLINES[summary.verdict]
 
 
 def _unproven(summary: Summary) -> bool:
@@ -69,7 +73,8 @@ def sections(run: Run) -> list[tuple[str, Section]]:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """The templates of this room."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -1,6 +1,7 @@
 """The folder that a run writes its results into, file by file, while and after it runs."""
 
 import os
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ TRUTH = "truth.parquet"
 CONFIG = "config.yaml"
 REPORT = "report.html"
 LOGS = "logs"
+_LABEL_MAX = 80
 
 
 class Folder:
@@ -96,6 +98,12 @@ class Folder:
             raise InfrastructureError(
                 f"{path} cannot be written: {error.strerror or error}"
             ) from error
+
+
+def folder_name(number: int, label: str, scenario: str) -> str:
+    """Number and what sets a run apart from others, of characters that any file system takes."""
+    said = re.sub(r"[^\w.=,+-]+", "_", label or scenario)[:_LABEL_MAX].strip("_.")
+    return f"{number}-{said}"
 
 
 def _default_path(root: Path, scenario: str, run_id: str) -> Path:

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from fleetstorm.errors import UsageError
-from fleetstorm.results.summary import Better, Summary
+from fleetstorm.results.part import Better
+from fleetstorm.results.summary import Summary
 
 _NOT_YET = (
     "load.expired",

@@ -10,20 +10,13 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from fleetstorm.results.part import Part, measure
+from fleetstorm.results.storage import Storage
+
 SCHEMA: Final = "fleetstorm.summary/1"
 EXAMPLES_MAX = 20
 
 Verdict = Literal["pass", "fail", "void", "error", "interrupted"]
-Better = Literal["lower", "higher"]
-
-
-def measure(unit: str, better: Better | None, description: str) -> Meta:
-    """What a field measures; `better` is None where neither more nor less is better."""
-    return Meta(description=description, extra={"metric": {"unit": unit, "better": better}})
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of the summary's parts: frozen, by keyword; what is left out is null."""
 
 
 class RunSummary(Part, frozen=True, kw_only=True):
@@ -300,6 +293,9 @@ class Resources(Part, frozen=True, kw_only=True):
         dict[str, int] | None, measure("bytes", "lower", "Most memory a part held.")
     ] = None
     wal_bytes: Annotated[int | None, measure("bytes", "lower", "Written ahead.")] = None
+    wal_bytes_per_reading: Annotated[
+        float | None, measure("bytes", "lower", "Written ahead by stored reading.")
+    ] = None
     table_bytes: Annotated[int | None, measure("bytes", "lower", "Of sensor_data's heap.")] = None
     index_bytes: Annotated[int | None, measure("bytes", "lower", "Of its indexes.")] = None
     bytes_per_reading: Annotated[
@@ -354,6 +350,7 @@ class Summary(Part, frozen=True, kw_only=True):
     verification: Verification = Verification()
     tenants: Tenants | None = None
     resources: Resources = Resources()
+    storage: Storage = Storage()
     generator: Generator = Generator()
     bars: tuple[BarResult, ...] = ()
     verdict: Verdict = "error"

@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from fleetsim.ledger.report import LedgerReport
 from fleetstorm.config.compose import Composed
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.metrics.recorder import Measured, percentiles
+from fleetstorm.results.storage import Storage
 from fleetstorm.results.summary import Anomalies, Load, Machine, RunSummary, Summary, Verification
 from fleetstorm.verification.alerts import AlertsVerdict
 from fleetstorm.verification.readings import ReadingsVerdict
@@ -49,6 +50,7 @@ class Findings:
     alerts: AlertsVerdict | None
     anomalies: Anomalies | None
     alone_per_s: float | None
+    storage: Storage = field(default_factory=Storage)
 
 
 def describe_run(composed: Composed, run_id: str, started_at: datetime) -> RunSummary:
@@ -100,6 +102,7 @@ def summarise(config: RunConfig, run: RunSummary, found: Findings) -> Summary:
         machine=describe_machine(found.database),
         load=load,
         verification=_verification(found),
+        storage=found.storage,
     )
     return summary if measured is None else _with_measured(summary, measured, found)
 

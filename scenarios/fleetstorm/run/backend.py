@@ -12,6 +12,8 @@ from fleetplatform.admin import (
     DatabaseError,
     PreparedDatabase,
     SettingsError,
+    create_database,
+    drop_database,
     encode_keys,
     generate_keys,
     prepare_database,
@@ -63,6 +65,8 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
         check_port_free(settings.host, settings.port)
     keys, keys_file = _keys(stack, settings)
     url = settings.database.url or (await stack.start_postgres()).url()
+    if stack.below is not None:
+        url = await _database_of_its_own(stack, url)
     with database_errors():
         database = await prepare_database(url, settings)
     token = settings.token or secrets.token_urlsafe(32)
@@ -79,6 +83,19 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
         ROLES, encode_process_settings(process), host=settings.host, port=port
     )
     return Backend(service.url, token, database.owner_url, database, service, keys, keys_file)
+
+
+async def _database_of_its_own(stack: Stack, url: str) -> str:
+    """A database that is dropped when the run's services have ended; gives its URL."""
+    name = f"fleetstorm_{secrets.token_hex(6)}"
+
+    async def drop() -> None:
+        await drop_database(url, name)
+
+    with database_errors():
+        fresh = await create_database(url, name)
+    stack.afterwards(drop)
+    return fresh
 
 
 def check_keys(config: RunConfig) -> None:

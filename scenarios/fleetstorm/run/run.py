@@ -26,12 +26,15 @@ from fleetstorm.stack.stack import Stack
 _UNPROCESSABLE = (400, 404, 409, 413, 422)
 
 
-async def run(composed: Composed, out: Path | None, root: Path, view: View) -> tuple[Summary, Path]:
+async def run(
+    composed: Composed, out: Path | None, root: Path, view: View, below: Stack | None = None
+) -> tuple[Summary, Path]:
     """Run to the verdict; gives the summary and the folder that it was written to.
 
     A cancelled run writes what it has; so does one that fails, and raises its error: UsageError,
     InfrastructureError, or what nobody thought of. A verdict that is written stands: whoever
-    cancels after it only goes without the report.
+    cancels after it only goes without the report. With `below`, PostgreSQL and Ray are those of
+    that stack, and the run has a database of its own there, which is gone after it.
     """
     check_reachable(composed.config)
     check_keys(composed.config)
@@ -40,7 +43,8 @@ async def run(composed: Composed, out: Path | None, root: Path, view: View) -> t
     with contextlib.closing(folder):
         folder.write_config(without_secrets(composed.yaml))
         storm = Storm(composed, run_id, folder, view)
-        stack = Stack(folder.logs, storm.on_part, keep=composed.config.platform.keep)
+        keep = composed.config.platform.keep
+        stack = Stack(folder.logs, storm.on_part, keep=keep, below=below)
         await stack.__aenter__()
         try:
             summary, error = await _judge(storm, stack)
@@ -104,6 +108,7 @@ async def _play(storm: Storm, stack: Stack) -> None:
     await storm.storm()
     await storm.drain()
     await storm.close_books()
+    await storm.measure()
     await storm.verify()
     await storm.check_generator()
 

@@ -25,6 +25,7 @@ from fleetstorm.results.tables import truth_table
 from fleetstorm.run.account import Findings, describe_run, summarise
 from fleetstorm.run.alone import rate_alone
 from fleetstorm.run.backend import Backend, ask_clock, database_errors, start_backend
+from fleetstorm.run.measures import Measures
 from fleetstorm.stack.stack import Stack
 from fleetstorm.timeline.coordinator import Coordinator, Span
 from fleetstorm.verdict import judge
@@ -72,6 +73,7 @@ class Storm:
         self._sampled_us = 0
         self._sampled_wall_us = 0
         self._acknowledged = 0
+        self._measures = Measures(composed.config, self.view)
 
     def on_part(self, name: str, what: str, detail: str) -> None:
         """Write into the journal what happened to a process of the run."""
@@ -104,6 +106,7 @@ class Storm:
             self._prepared = await prepare(
                 url, token, self.run_id, config.prepare, config.device_type
             )
+            await self._measures.fill(self._backend, self._prepared, self._start_us())
         self._plan = config.fleet_plan(
             self._start_us(),
             self.run_id,
@@ -149,7 +152,9 @@ class Storm:
             on_sample=self._on_sample,
         )
         self.view.phase("storm")
-        await self._coordinator.play()
+        await self._measures.beside(
+            self._coordinator.play(), self._backend, self._span().start_us
+        )
 
     async def drain(self) -> None:
         """No new readings; those under way arrive, or the time for it is up."""
@@ -170,6 +175,11 @@ class Storm:
         places = zip(ledger.device_ordinal.tolist(), ledger.sensor_ordinal.tolist(), strict=True)
         names = dict(zip(places, zip(ledger.serial, ledger.sensor_name, strict=True), strict=True))
         self.folder.write_truth(truth_table(ledger.truth, names))
+
+    async def measure(self) -> None:
+        """The standard queries, on what is stored by now."""
+        if self._backend and self._prepared and self._plan:
+            await self._measures.ask(self._backend, self._prepared, self._plan.start_us)
 
     async def verify(self) -> None:
         """The ledger and the oracle against the database."""
@@ -234,6 +244,7 @@ class Storm:
             alerts=self._alerts,
             anomalies=self._anomalies,
             alone_per_s=self._alone_per_s,
+            storage=self._measures.measured(),
         )
         summary = summarise(config, self._run, found)
         return judge(summary, config.bars, config.limits, error=error, interrupted=interrupted)
@@ -288,6 +299,7 @@ class Storm:
         assert self._recorder is not None
         self._recorder.record(sample, law)
         span = self._span()
+        self._measures.record(sample, span)
         wall_s = (sample.wall_us - (self._sampled_wall_us or law.wall_anchor_us)) / 1e6
         self._sampled_us, self._sampled_wall_us = sample.virtual_us, sample.wall_us
         self._acknowledged += sample.acknowledged

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
@@ -26,17 +26,30 @@ class Stack:
     Used as an asynchronous context manager. `logs` is the folder that keeps the logs of all parts.
     With `keep` the database stays up, and its folder with it. Parts are stopped the last one
     first, Ray before all others, for its shards talk to them.
+
+    With `below`, a stack that several runs share, PostgreSQL and Ray are those of that one: they
+    are used here, and neither started nor stopped.
     """
 
-    def __init__(self, logs: Path, on_event: OnEvent | None = None, *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        on_event: OnEvent | None = None,
+        *,
+        keep: bool = False,
+        below: Stack | None = None,
+    ) -> None:
         self.logs = logs
         self.keep = keep
-        self.supervisor = Supervisor(on_event) if on_event else Supervisor()
+        self.below = below
+        self._on_event = on_event
+        self.supervisor = Supervisor(self._tell)
         self.postgres: PostgresServer | None = None
         self.services: list[Service] = []
         self.folder = Path()
         self._cluster: asyncio.Future[None] | None = None
         self._guard: Guard | None = None
+        self._afterwards: list[Callable[[], Awaitable[None]]] = []
 
     async def __aenter__(self) -> Stack:
         """Make the private folder; nothing runs yet.
@@ -47,6 +60,8 @@ class Stack:
         self.folder.chmod(0o711)
         if not self.keep:
             self._guard = Guard(_REMOVE, str(self.folder))
+        if self.below is not None:
+            self.below._on_event = self._on_event
         return self
 
     async def __aexit__(
@@ -60,17 +75,29 @@ class Stack:
             await self.stop_cluster()
         finally:
             await self._stop_parts()
+            if self.below is not None:
+                self.below._on_event = None
             if self._guard is not None:
                 self._guard.dismiss()
 
     def part(self, name: str) -> Part:
         """The handle on a part: kill, pause, resume, restart; UsageError if there is none."""
+        own = {part.name for part in self.supervisor.parts}
+        if self.below is not None and name not in own:
+            return self.below.part(name)
         return self.supervisor.part(name)
+
+    def afterwards(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work` when this stack's own parts have stopped, while a stack below still runs."""
+        self._afterwards.append(work)
 
     async def start_postgres(
         self, *, port: int = 0, settings: Mapping[str, str] = MappingProxyType({})
     ) -> PostgresServer:
         """Start the embedded server as part `postgres`; raises InfrastructureError."""
+        if self.below is not None:
+            self.postgres = self.below.postgres or await self.below.start_postgres()
+            return self.postgres
         log = self.logs / "postgres.log"
         folder = self.folder / "postgres"
         folder.mkdir(mode=0o711, exist_ok=True)
@@ -96,6 +123,12 @@ class Stack:
         Ray's first processes are bound to the thread that starts them, so it stays in one of the
         event loop's, which ends with the loop.
         """
+        if self.below is not None:
+            if self.below._cluster is None:
+                await self.below.start_cluster(address, num_cpus)
+            else:
+                await asyncio.shield(self.below._cluster)
+            return
         self._cluster = asyncio.ensure_future(asyncio.to_thread(start_cluster, address, num_cpus))
         await asyncio.shield(self._cluster)
 
@@ -109,14 +142,22 @@ class Stack:
 
     async def _stop_parts(self) -> None:
         try:
-            await self.supervisor.stop()
+            try:
+                await self.supervisor.stop()
+            finally:
+                for work in self._afterwards:
+                    await work()
             if self.keep and self.postgres:
                 await self.postgres.leave_running()
         finally:
             if not self.keep:
-                if self.postgres:
+                if self.postgres and self.below is None:
                     await self.postgres.discard()
                 await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def _tell(self, name: str, what: str, detail: str) -> None:
+        if self._on_event is not None:
+            self._on_event(name, what, detail)
 
 
 def _disk() -> str:

@@ -19,6 +19,7 @@ from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.ingest import checkpoint, continuation
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
+from fleetplatform.ingest.rules import Processed, RuleStage
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.registry.directory import Directory
 from fleetplatform.registry.places import reported
@@ -39,7 +40,7 @@ def make(
 
 
 class SetEngine:
-    """Stateless: every question is asked of the tables."""
+    """Every question is asked of the tables; only processing rules remember anything."""
 
     def __init__(
         self, settings: PlatformSettings, directory: Directory, keys: EncryptionKeys | None
@@ -48,12 +49,15 @@ class SetEngine:
         self._directory = directory
         self._keys = keys
         self._partitions = Partitions()
+        self._rules = RuleStage(directory)
 
     async def load(self, pool: Pool, now_us: int) -> None:
-        """There is no state to build."""
+        """Build what processing rules remember."""
+        await self._rules.load(pool, now_us)
 
     async def restore(self, pool: Pool, now_us: int) -> None:
-        """There is no state that could be in doubt."""
+        """Build it anew after a batch of which it is not known whether it was stored."""
+        await self._rules.restore(pool, now_us)
 
     async def checkpoint(self, pool: Pool) -> None:
         """There is no state to write down."""
@@ -64,12 +68,15 @@ class SetEngine:
         at = accepted[order]
         types = self._directory.sensor_type[arrivals.sensor[at]]
         await self._partitions.ensure(pool, arrivals.t_us[at], types)
-        row = await self._process(pool, arrivals, at)
+        row, processed = await self._process(pool, arrivals, at)
+        self._rules.committed()
         duplicate = np.empty(len(accepted), dtype=np.bool_)
         duplicate[order] = row["duplicates"]
-        return Stored(duplicate, row["conflicts"], row["raised"], row["cleared"])
+        return Stored(duplicate, row["conflicts"], row["raised"], row["cleared"], processed)
 
-    async def _process(self, pool: Pool, arrivals: Arrivals, at: NDArray[np.intp]) -> Any:
+    async def _process(
+        self, pool: Pool, arrivals: Arrivals, at: NDArray[np.intp]
+    ) -> tuple[Any, Processed]:
         given = self._parameters(arrivals, at)
         for attempt in range(TRIES_MAX):
             try:
@@ -78,7 +85,7 @@ class SetEngine:
                     row = await _queries.process_batch(conn, **given)
                     fresh = at[~np.array(row["duplicates"], dtype=np.bool_)]
                     await self._record_places(conn, arrivals, fresh)
-                    return row
+                    return row, await self._rules.write_stored(conn, arrivals, fresh)
             except (
                 asyncpg.UniqueViolationError,
                 asyncpg.SerializationError,
