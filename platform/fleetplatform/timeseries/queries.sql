@@ -5,13 +5,17 @@ from iot.find_stored(
     :high::bigint[], :low::bigint[], :measured_us::bigint[], :sensor_types::smallint[]
 );
 
--- name: ensure_partition(measured, sensor_type)$
--- Whether the partition of such readings is there.
-select iot.ensure_partition(:measured::timestamptz, :sensor_type::smallint);
+-- name: ensure_partition(measured, sensor_type, attempts)$
+-- Whether the partition of such readings is there; tried so often if it is not.
+select iot.ensure_partition(
+    :measured::timestamptz, :sensor_type::smallint, :attempts::integer
+);
 
 -- name: stray_readings()
--- What lies in default partitions, by span and type.
-select measured_from, sensor_type, reading_count from iot.stray_readings();
+-- What lies in default partitions and has a partition to go to, by span and type.
+select measured_from, sensor_type, reading_count
+from iot.stray_readings()
+where isfinite(measured_from);
 
 -- name: sensor_types()
 -- Types of the sensors that exist.

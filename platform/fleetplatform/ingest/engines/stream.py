@@ -117,6 +117,9 @@ class StreamEngine:
                     asyncpg.DeadlockDetectedError):
                 look_up_all = True
                 continue
+            except asyncpg.CheckViolationError:
+                # Their partition was attached while they were on their way to the default one.
+                continue
             self._sound = True
             return stored
         raise asyncpg.UniqueViolationError("another writer kept storing the same readings")
