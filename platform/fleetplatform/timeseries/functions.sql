@@ -11,6 +11,7 @@ declare
     fallback regclass;
     columns text;
     strayed boolean;
+    type_code smallint;
     moved bigint;
 begin
     -- Locks first: an attempt that fails for want of one leaves nothing behind in the catalogues.
@@ -45,6 +46,14 @@ begin
             'sensor_id, measurement_timestamp, sensor_type'
         );
     end if;
+    if is_split and strayed then
+        -- So that readings are moved but once, to where they belong.
+        for type_code in execute
+            format('select distinct sensor_type from %s where %s', fallback, predicate)
+        loop
+            perform iot_private.attach_type(name, type_code);
+        end loop;
+    end if;
     if fallback is not null then
         select string_agg(quote_ident(attname), ', ') into columns
         from pg_attribute
@@ -65,6 +74,19 @@ $$;
 comment on function iot_private.attach(regclass, text, text, text, boolean, text) is
     'Make a partition and move into it what lies in the default partition. identity: columns of'
     ' its unique key, where it does not come with the parent.';
+
+create or replace function iot_private.attach_type(span text, type_code smallint) returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    select iot_private.attach(
+        format('iot.%I', span)::regclass, span || '_type_' || type_code,
+        format('for values in (%s)', type_code), format('sensor_type = %s', type_code), false,
+        'sensor_id, measurement_timestamp'
+    )
+$$;
+comment on function iot_private.attach_type(text, smallint) is
+    'Make the partition of a type in that of a span.';
 
 create or replace function iot_private.make_partition(
     name text, lower_bound timestamptz, upper_bound timestamptz, type_code smallint,
@@ -90,11 +112,7 @@ begin
     if is_split and type_code is not null
         and to_regclass(format('iot.%I', name || '_type_' || type_code)) is null
     then
-        perform iot_private.attach(
-            format('iot.%I', name)::regclass, name || '_type_' || type_code,
-            format('for values in (%s)', type_code), format('sensor_type = %s', type_code), false,
-            'sensor_id, measurement_timestamp'
-        );
+        perform iot_private.attach_type(name, type_code);
     end if;
 end
 $$;
@@ -109,7 +127,6 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
--- Whoever reads meanwhile is held up no longer than this.
 set lock_timeout = '300ms'
 as $$
 declare
@@ -138,6 +155,11 @@ begin
     end if;
     for attempt in 1..attempts loop
         begin
+            -- Whoever reads and writes meanwhile is held up no longer than this; if somebody holds
+            -- on to the table for long, that shows at once.
+            perform set_config(
+                'lock_timeout', case attempt when 1 then '20ms' else '300ms' end, true
+            );
             perform iot_private.make_partition(
                 name, lower_bound, lower_bound + ('1 ' || layout.range_unit)::interval, type_code,
                 layout.split_by_type
@@ -155,7 +177,7 @@ $$;
 comment on function iot.ensure_partition(timestamptz, smallint, integer) is
     'Make the partition of such readings unless it is there; false leaves them to the default'
     ' partition: out of all bounds, or somebody kept the table locked. A null type: of the span.'
-    ' attempts: each waits 300 ms for its locks at most.';
+    ' attempts: the first waits 20 ms for each lock, the others 300 ms.';
 grant execute on function iot.ensure_partition(timestamptz, smallint, integer)
     to iot_ingest, iot_worker;
 

@@ -22,10 +22,8 @@ SINGLE_TYPE = 0
 PAUSE_S = 5.0
 """After a partition could not be made, for somebody may keep the table locked for long."""
 
-INGEST_ATTEMPTS = 1
-"""A batch waits for a partition no longer than for one lock (300 ms): it can do without."""
-
-WORKER_ATTEMPTS = 3
+ATTEMPTS = 2
+"""The first waits 20 ms for each lock, the second 300 ms: a batch can do without a partition."""
 
 _TYPES = 1 << 16
 _log = structlog.get_logger()
@@ -78,7 +76,7 @@ class Partitions:
                 pool,
                 measured=to_datetime(day * DAY_US),
                 sensor_type=code if storage.split_by_type else None,
-                attempts=INGEST_ATTEMPTS,
+                attempts=ATTEMPTS,
             )
             if not made:
                 _log.warning("no partition", span=key[0], sensor_type=code)
@@ -97,11 +95,11 @@ async def make_ahead(pool: Pool, now_us: int, layout: LayoutSettings) -> None:
     storage = await _read_storage(pool)
     if storage.range_unit is None:
         return
-    await _make_spans(pool, now_us, storage, layout.ahead)
-    await _bring_home(pool)
+    made = await _make_spans(pool, now_us, storage, layout.ahead)
+    await _bring_home(pool, ATTEMPTS if made else 1)
 
 
-async def _make_spans(pool: Pool, now_us: int, storage: _Storage, ahead: int) -> None:
+async def _make_spans(pool: Pool, now_us: int, storage: _Storage, ahead: int) -> bool:
     """Make what is missing, up to the first that cannot be made: the next turn goes on there."""
     unit = "M" if storage.range_unit == "month" else "D"
     first = np.datetime64(now_us, "us").astype(f"datetime64[{unit}]")
@@ -112,17 +110,17 @@ async def _make_spans(pool: Pool, now_us: int, storage: _Storage, ahead: int) ->
         measured = to_datetime(int((first + step).astype("datetime64[us]").astype(np.int64)))
         for code in types:
             made = await _queries.ensure_partition(
-                pool, measured=measured, sensor_type=code, attempts=WORKER_ATTEMPTS
+                pool, measured=measured, sensor_type=code, attempts=ATTEMPTS
             )
             if not made:
                 _log.warning("no partition ahead", measured_from=str(measured), sensor_type=code)
-                return
+                return False
+    return True
 
 
-async def _bring_home(pool: Pool) -> None:
+async def _bring_home(pool: Pool, attempts: int) -> None:
     """Give stray readings a partition of their own."""
     strays = [row async for row in _queries.stray_readings(pool)]
-    attempts = WORKER_ATTEMPTS
     for row in strays:
         home = await _queries.ensure_partition(
             pool, measured=row["measured_from"], sensor_type=row["sensor_type"],

@@ -9,9 +9,10 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,7 +25,14 @@ from fleetsim.ledger.report import LedgerReport
 from fleetstorm.config.compose import Composed
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.metrics.recorder import Measured, percentiles
-from fleetstorm.results.summary import Load, Machine, RunSummary, Summary, Verification
+from fleetstorm.results.summary import (
+    Load,
+    Machine,
+    Partitions,
+    RunSummary,
+    Summary,
+    Verification,
+)
 from fleetstorm.verification.alerts import AlertsVerdict
 from fleetstorm.verification.readings import ReadingsVerdict
 from fleetstorm.verification.summary import summarise as summarise_court
@@ -36,7 +44,8 @@ _GIT_TIMEOUT_S = 2.0
 class Findings:
     """What a run has found by now; None for what it did not get to.
 
-    size: devices, sensors, shards · alone_per_s: what the generator manages with no platform.
+    size: devices, sensors, shards · alone_per_s: what the generator manages with no platform ·
+    by_actions: parts of the summary that actions of the timeline have filled in.
     """
 
     database: PreparedDatabase | None
@@ -48,6 +57,7 @@ class Findings:
     readings: ReadingsVerdict | None
     alerts: AlertsVerdict | None
     alone_per_s: float | None
+    by_actions: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def describe_run(composed: Composed, run_id: str, started_at: datetime) -> RunSummary:
@@ -99,6 +109,7 @@ def summarise(config: RunConfig, run: RunSummary, found: Findings) -> Summary:
         machine=describe_machine(found.database),
         load=load,
         verification=_verification(found),
+        partitions=_partitions(found),
     )
     return summary if measured is None else _with_measured(summary, measured, found)
 
@@ -158,6 +169,11 @@ def _verification(found: Findings) -> Verification:
         return Verification()
     conflicts = found.measured.conflicts if found.measured else None
     return summarise_court(found.readings, found.alerts, conflicts)
+
+
+def _partitions(found: Findings) -> Partitions | None:
+    seen = found.by_actions.get("partitions")
+    return Partitions(**seen) if seen else None
 
 
 def _with_measured(summary: Summary, measured: Measured, found: Findings) -> Summary:

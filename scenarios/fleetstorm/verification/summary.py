@@ -21,6 +21,7 @@ def summarise(
         conflict=conflicts,
         orphans=readings.orphans,
         leaks=readings.leaks,
+        stray=readings.stray,
         calibrated_wrong=readings.calibrated_wrong,
         alerts=_counts(alerts) if alerts else None,
         examples=examples[:EXAMPLES_MAX],
