@@ -197,6 +197,7 @@ begin
         from pg_partition_tree('iot.sensor_data') as t
         join pg_class as c on c.oid = t.relid
         where t.isleaf and c.relispartition and pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'
+          and pg_relation_size(c.oid) > 0
     loop
         return query execute format(
             -- What no partition can hold is told as one span before or after all others.
