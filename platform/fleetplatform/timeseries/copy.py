@@ -20,6 +20,8 @@ from fleetplatform.timeseries._metadata import append_metadata
 POSTGRES_EPOCH_US = 946_684_800_000_000
 """2000-01-01, from which PostgreSQL counts, in µs since 1970."""
 
+TABLE = "sensor_data"
+
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
 _UUID = (("high", ">u8"), ("low", ">u8"))
@@ -42,14 +44,16 @@ _METADATA = "measurement_metadata"
 _queries: Any = load(__file__)
 
 
-async def write(conn: Connection, rows: Rows) -> None:
+async def write(conn: Connection, rows: Rows, table: str = TABLE) -> None:
     """Store readings in the caller's transaction; their partitions are there or they stray.
+
+    `table` is `Partitions.table`: a layout whose sensor_data is a view takes them elsewhere.
 
     Raises asyncpg.UniqueViolationError when one is stored already; then none is.
     """
     columns = _COLUMNS if rows.metadata is None else (*_COLUMNS, _METADATA)
     await conn.copy_to_table(
-        "sensor_data",
+        table,
         schema_name="iot",
         columns=columns,
         format="binary",

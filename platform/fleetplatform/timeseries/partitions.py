@@ -12,11 +12,18 @@ from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
 from fleetplatform.errors import DatabaseError
 from fleetplatform.settings import LayoutSettings
+from fleetplatform.timeseries.copy import TABLE
 from fleetplatform.timeseries.instants import to_datetime
 
 DAY_US = 86_400_000_000
 DAYS = range(0, 84_006)
 """Days since 1970 that may have a partition: to the end of 2199, as in iot.ensure_partition."""
+
+HYPERTABLE = "readings"
+"""Beneath the view sensor_data in the layout timescale."""
+
+COMPRESS_AFTER_US = 7 * DAY_US
+"""A chunk of the layout timescale that ended so long ago (virtual time) is compressed."""
 
 SINGLE_TYPE = 0
 PAUSE_S = 5.0
@@ -34,6 +41,7 @@ _queries: Any = load(__file__)
 class _Storage:
     """range_unit: month, day or None where sensor_data is not partitioned."""
 
+    kind: str
     range_unit: str | None
     split_by_type: bool
 
@@ -46,6 +54,11 @@ class Partitions:
         self._days: set[tuple[int, int]] = set()
         self._known: set[tuple[str, int]] = set()
         self._not_before_s = 0.0
+
+    @property
+    def table(self) -> str:
+        """Where readings are copied to, known after `ensure`."""
+        return HYPERTABLE if self._storage and self._storage.kind == "timescale" else TABLE
 
     async def ensure(
         self, pool: Pool, measured_us: NDArray[np.int64], sensor_type: NDArray[np.int16]
@@ -93,6 +106,8 @@ async def make_ahead(pool: Pool, now_us: int, layout: LayoutSettings) -> None:
     there.
     """
     storage = await _read_storage(pool)
+    if storage.kind == "timescale":
+        await _queries.keep_chunks(pool, compress_before=to_datetime(now_us - COMPRESS_AFTER_US))
     if storage.range_unit is None:
         return
     made = await _make_spans(pool, now_us, storage, layout.ahead)
@@ -140,7 +155,7 @@ async def _read_storage(pool: Pool) -> _Storage:
     row = await _queries.storage_layout(pool)
     if row is None:
         raise DatabaseError("the database has no storage for readings: prepare it with fleetstorm")
-    return _Storage(row["range_unit"], row["split_by_type"])
+    return _Storage(row["kind"], row["range_unit"], row["split_by_type"])
 
 
 def _days_and_types(

@@ -40,6 +40,17 @@ select iot_private.make_storage(
     :indexes::text[]
 );
 
+-- name: make_hypertable(extension)!
+-- Have the empty table cut by an extension.
+select iot_private.make_hypertable(n.nspname)
+from pg_extension as e
+join pg_namespace as n on n.oid = e.extnamespace
+where e.extname = :extension;
+
+-- name: keep_chunks(compress_before)!
+-- Compress the chunks of a hypertable that end before a time.
+select iot.keep_chunks(:compress_before::timestamptz);
+
 -- name: partitions()
 -- The parts of sensor_data that hold rows, in order of name: their spans, sizes and state. needed_bytes
 -- is what the live rows would take in a table without a gap: their mean width as ANALYZE found it, a

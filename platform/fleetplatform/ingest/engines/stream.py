@@ -199,7 +199,7 @@ class StreamEngine:
             await sensitive.write(conn, rows.take(secret), self._keys)
             rows = rows.take(~secret)
         if len(rows):
-            await timeseries.write(conn, rows)
+            await timeseries.write(conn, rows, self._partitions.table)
 
     async def _find_duplicates(
         self, conn: asyncpg.Connection, rows: Rows, look_up_all: bool

@@ -137,8 +137,118 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if to_regclass('iot.readings') is not null then
+        drop view iot.sensor_data;
+        drop table iot.readings cascade;
+    end if;
     drop table if exists iot.sensor_data;
     delete from iot.storage_layout;
 end
 $$;
 comment on function iot_private.drop_storage() is 'Forget a layout that holds nothing.';
+
+create or replace function iot_private.do_as_written(statement text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute statement;
+end
+$$;
+comment on function iot_private.do_as_written(text) is
+    'A statement that only the extension TimescaleDB understands; tests without it note it down.';
+
+create or replace function iot_private.make_hypertable(extension_schema text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    policy text;
+    columns text;
+begin
+    -- The extension refuses compression and continuous aggregates on a table with row level
+    -- security. So the table has none, and no rights but that of ingest to add to it; everybody
+    -- reads a view, in which the policy's own words stand.
+    select pg_get_expr(polqual, polrelid) into strict policy
+    from pg_policy where polrelid = 'iot.sensor_data'::regclass and polname = 'tenant';
+    select string_agg(quote_ident(attname), ', ' order by attnum) into columns
+    from pg_attribute
+    where attrelid = 'iot.sensor_data'::regclass and attnum > 0 and not attisdropped;
+    drop policy tenant on iot.sensor_data;
+    drop policy every_tenant on iot.sensor_data;
+    alter table iot.sensor_data disable row level security, no force row level security;
+    revoke select on iot.sensor_data from iot_worker, iot_api;
+    alter table iot.sensor_data rename to readings;
+    execute format(
+        'create view iot.sensor_data with (security_barrier) as select %s from iot.readings as'
+        ' sensor_data where case when current_user = ''iot_api'' then %s else true end',
+        columns, policy
+    );
+    comment on view iot.sensor_data is
+        'Readings, as whoever asks may see them. (sensor_id, measurement_timestamp) identifies one.';
+    grant select on iot.sensor_data to iot_worker, iot_api;
+    grant insert on iot.sensor_data to iot_ingest;
+    execute format(
+        'select %1$I.create_hypertable(''iot.readings''::regclass,'
+        ' %1$I.by_range(''measurement_timestamp'', interval ''1 day''),'
+        ' create_default_indexes => false)',
+        extension_schema
+    );
+    perform iot_private.do_as_written(
+        'alter table iot.readings set (timescaledb.compress,'
+        ' timescaledb.compress_segmentby = ''sensor_id'','
+        ' timescaledb.compress_orderby = ''measurement_timestamp desc'')'
+    );
+    perform iot_private.do_as_written(format(
+        'create materialized view iot_private.hourly_readings'
+        ' with (timescaledb.continuous, timescaledb.materialized_only = false) as'
+        ' select organization_id, sensor_id,'
+        ' %I.time_bucket(interval ''1 hour'', measurement_timestamp) as hour_start,'
+        ' count(*) as reading_count, avg(measurement_value) as mean,'
+        ' min(measurement_value) as least, max(measurement_value) as greatest,'
+        ' stddev_samp(measurement_value) as deviation'
+        ' from iot.readings where value_encrypted is null group by 1, 2, 3 with no data',
+        extension_schema
+    ));
+end
+$$;
+comment on function iot_private.make_hypertable(text) is
+    'Have the empty table cut by TimescaleDB, compressed by sensor, with an aggregate by hour.';
+
+create or replace function iot_private.keep_chunks(
+    extension_schema text, compress_before timestamptz, drop_before timestamptz
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Not by the extension's policies: those go by the wall clock, readings by virtual time.
+    execute format(
+        'select %1$I.compress_chunk(chunk, if_not_compressed => true)'
+        ' from %1$I.show_chunks(''iot.readings''::regclass, older_than => $1) as chunk',
+        extension_schema
+    ) using compress_before;
+    if drop_before is not null then
+        execute format(
+            'select %I.drop_chunks(''iot.readings''::regclass, older_than => $1)', extension_schema
+        ) using drop_before;
+    end if;
+end
+$$;
+comment on function iot_private.keep_chunks(text, timestamptz, timestamptz) is
+    'Compress the chunks that end before a time, and drop those before another (null: none).';
+
+create or replace function iot.keep_chunks(
+    compress_before timestamptz, drop_before timestamptz default null
+) returns void
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select iot_private.keep_chunks(n.nspname, compress_before, drop_before)
+    from pg_extension as e
+    join pg_namespace as n on n.oid = e.extnamespace
+    where e.extname = 'timescaledb'
+$$;
+comment on function iot.keep_chunks(timestamptz, timestamptz) is
+    'The same, where the extension is; elsewhere nothing.';
+grant execute on function iot.keep_chunks(timestamptz, timestamptz) to iot_worker;
