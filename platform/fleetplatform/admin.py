@@ -23,12 +23,12 @@ from fleetplatform.database.queries import load
 from fleetplatform.database.roles import LOGINS, MIGRATOR, OWNER, SERVICES, ensure_roles
 from fleetplatform.encryption import keys
 from fleetplatform.encryption.keys import encode_keys, generate_keys, read_keys
-from fleetplatform.errors import DatabaseError, SettingsError
+from fleetplatform.errors import DatabaseError, LayoutError, SettingsError
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.timeseries import history, inventory, rollups
 from fleetplatform.timeseries.history import History
 from fleetplatform.timeseries.inventory import PartitionInfo
-from fleetplatform.timeseries.layouts import make_storage
+from fleetplatform.timeseries.layouts import extension_of, make_storage
 
 __all__ = [
     "DatabaseError", "DatabaseState", "History", "PartitionInfo", "PreparedDatabase",
@@ -73,10 +73,21 @@ async def prepare_database(url: str, settings: PlatformSettings) -> PreparedData
     async with _connected(url) as conn:
         server = await _queries.server(conn)
         _check_version(server, url)
+        extension = extension_of(settings.layout)
+        if extension and not await _queries.has_extension(conn, name=extension):
+            raise LayoutError(
+                f"the layout {settings.layout.kind} needs the extension {extension}, which"
+                f" PostgreSQL at {server_of(url)} does not have: install it there, or choose"
+                " another layout, such as layout=monthly_list"
+            )
         with _told(server["login"], url):
             await _queries.lock(conn, key=DATABASE)
             passwords = await ensure_roles(conn, url)
             database = await _ensure_database(conn, url, server)
+    if extension:
+        async with _connected(with_database(url, database)) as conn:
+            with _told(server["login"], url):
+                await conn.execute(f"create extension if not exists {extension}")
     logins = {name: with_login(url, name, passwords[name], database) for name in LOGINS}
     async with _connected(logins[MIGRATOR]) as conn:
         with _told(MIGRATOR, url):

@@ -73,6 +73,10 @@ select
 -- Whether the server has a database.
 select exists (select from pg_catalog.pg_database where datname = :name);
 
+-- name: has_extension(name)$
+-- Whether an extension can be had on this server.
+select exists (select from pg_catalog.pg_available_extensions where name = :name);
+
 -- name: make_private_schema()!
 -- Where the list of migrations lies.
 create schema if not exists iot_private;

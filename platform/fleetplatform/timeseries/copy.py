@@ -12,6 +12,8 @@ from fleetplatform.timeseries import binary
 from fleetplatform.timeseries._metadata import append_metadata
 from fleetplatform.timeseries.binary import POSTGRES_EPOCH_US, UUID_FIELD
 
+TABLE = "sensor_data"
+
 _FIELDS: tuple[tuple[str, Any], ...] = (
     ("measurement_timestamp", ">i8"),
     ("received_at", ">i8"),
@@ -31,13 +33,15 @@ _METADATA = "measurement_metadata"
 _queries: Any = load(__file__)
 
 
-async def write(conn: Connection, rows: Rows) -> None:
+async def write(conn: Connection, rows: Rows, table: str = TABLE) -> None:
     """Store readings in the caller's transaction; their partitions are there or they stray.
+
+    `table` is `Partitions.table`: a layout whose sensor_data is a view takes them elsewhere.
 
     Raises asyncpg.UniqueViolationError when one is stored already; then none is.
     """
     columns = _COLUMNS if rows.metadata is None else (*_COLUMNS, _METADATA)
-    await binary.copy(conn, "sensor_data", columns, pack(rows))
+    await binary.copy(conn, table, columns, pack(rows))
 
 
 async def find_stored(

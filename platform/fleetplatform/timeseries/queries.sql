@@ -6,9 +6,11 @@ from iot.find_stored(
     :high::bigint[], :low::bigint[], :measured_us::bigint[], :sensor_types::smallint[]
 );
 
--- name: ensure_partition(measured, sensor_type)$
--- Whether the partition of such readings is there.
-select iot.ensure_partition(:measured::timestamptz, :sensor_type::smallint);
+-- name: ensure_partition(measured, sensor_type, attempts)$
+-- Whether the partition of such readings is there; tried so often if it is not.
+select iot.ensure_partition(
+    :measured::timestamptz, :sensor_type::smallint, :attempts::integer
+);
 
 -- name: note_days(organizations, days)!
 -- Days of which readings of some organizations are stored from now on.
@@ -17,8 +19,10 @@ select * from unnest(:organizations::uuid[], :days::date[])
 on conflict do nothing;
 
 -- name: stray_readings()
--- What lies in default partitions, by span and type.
-select measured_from, sensor_type, reading_count from iot.stray_readings();
+-- What lies in default partitions and has a partition to go to, by span and type.
+select measured_from, sensor_type, reading_count
+from iot.stray_readings()
+where isfinite(measured_from);
 
 -- name: sensor_types()
 -- Types of the sensors that exist.
@@ -43,16 +47,35 @@ select iot_private.make_storage(
     :indexes::text[]
 );
 
+-- name: make_hypertable(extension)!
+-- Have the empty table cut by an extension.
+select iot_private.make_hypertable(n.nspname)
+from pg_extension as e
+join pg_namespace as n on n.oid = e.extnamespace
+where e.extname = :extension;
+
+-- name: keep_chunks(compress_before)!
+-- Compress the chunks of a hypertable that end before a time.
+select iot.keep_chunks(:compress_before::timestamptz);
+
 -- name: partitions()
--- The parts of sensor_data that hold rows, in order of name: their spans, sizes and state.
+-- The parts of sensor_data that hold rows, in order of name: their spans, sizes and state. needed_bytes
+-- is what the live rows would take in a table without a gap: their mean width as ANALYZE found it, a
+-- header of 32 bytes, rounded up to 8, a pointer of 4, in pages with 24 bytes of their own; null where
+-- nothing was analysed.
 select
     c.relname as name,
     pg_get_expr(c.relpartbound, c.oid) as bounds,
     greatest(c.reltuples, 0)::bigint as planned_rows,
-    coalesce(s.n_live_tup, 0) as live_rows,
-    coalesce(s.n_dead_tup, 0) as dead_rows,
+    coalesce(pg_stat_get_live_tuples(c.oid), 0) as live_rows,
+    coalesce(pg_stat_get_dead_tuples(c.oid), 0) as dead_rows,
     pg_table_size(c.oid) as table_bytes,
     pg_indexes_size(c.oid) as index_bytes,
+    pg_relation_size(c.oid) as heap_bytes,
+    ceil(
+        greatest(c.reltuples, pg_stat_get_live_tuples(c.oid))
+        * (ceil((32 + w.width) / 8) * 8 + 4) / (8192 - 24)
+    )::bigint * 8192 as needed_bytes,
     iot.now() - substring(
         coalesce(
             substring(pg_get_expr(c.relpartbound, c.oid) from 'TO \(.*$'),
@@ -62,6 +85,11 @@ select
 from pg_partition_tree('iot.sensor_data') as t
 join pg_class as c on c.oid = t.relid
 left join pg_class as p on p.oid = t.parentrelid
-left join pg_stat_user_tables as s on s.relid = c.oid
+left join (
+    select tablename, sum(avg_width * (1 - null_frac)) as width
+    from pg_stats
+    where schemaname = 'iot' and not inherited
+    group by tablename
+) as w on w.tablename = c.relname
 where t.isleaf
 order by c.relname;

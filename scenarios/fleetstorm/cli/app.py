@@ -184,11 +184,22 @@ def db_status(url: DatabaseUrl) -> int:
 
 
 @db.command(name="partitions")
-def db_partitions(url: DatabaseUrl) -> int:
-    """Print every partition: rows, bytes, dead rows, age."""
+def db_partitions(
+    url: DatabaseUrl,
+    *,
+    sort: Literal["name", "rows", "size", "bloat", "age"] = "name",
+    json: bool = False,
+) -> int:
+    """Print every partition: rows, bytes, bloat, age.
+
+    Parameters
+    ----------
+    sort: by name, which is by time, or by the most of something.
+    json: a list for programs instead of the table.
+    """
     from fleetstorm.cli.db import print_partitions
 
-    return print_partitions(url)
+    return print_partitions(url, sort=sort, as_json=json)
 
 
 @db.command(name="psql")

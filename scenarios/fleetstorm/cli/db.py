@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from datetime import timedelta
+from typing import Any
 
+import msgspec
 from rich.table import Table
 
 from fleetplatform.admin import (
@@ -24,6 +27,13 @@ from fleetstorm.run.backend import database_errors
 from fleetstorm.stack.account import cache_folder, server_account
 from fleetstorm.stack.binaries import unpack_binaries
 
+_ORDERS: Mapping[str, Callable[[PartitionInfo], Any]] = {
+    "name": lambda part: part.name,
+    "rows": lambda part: -part.rows,
+    "size": lambda part: -(part.table_bytes + part.index_bytes),
+    "bloat": lambda part: -(part.bloat_share or 0.0),
+    "age": lambda part: timedelta.max if part.age is None else -part.age,
+}
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -48,19 +58,22 @@ def print_status(url: str) -> int:
     return 1 if state.pending else 0
 
 
-def print_partitions(url: str) -> int:
+def print_partitions(url: str, *, sort: str, as_json: bool) -> int:
     """One line a partition, and their sum."""
-    parts = _read(url).partitions
+    parts = sorted(_read(url).partitions, key=_ORDERS[sort])
+    if as_json:
+        say(msgspec.json.format(msgspec.json.encode([_plain(part) for part in parts])).decode())
+        return 0
     table = Table(box=None, pad_edge=False)
     table.add_column("partition")
-    for name in ("rows", "table", "indexes", "dead", "ended"):
+    for name in ("rows", "table", "indexes", "dead", "bloat", "ended"):
         table.add_column(name, justify="right")
     for part in parts:
         table.add_row(*_line(part))
     table.add_row(
         f"{len(parts)} in all", f"{sum(part.rows for part in parts):,}",
         _size(sum(part.table_bytes for part in parts)),
-        _size(sum(part.index_bytes for part in parts)), "", "",
+        _size(sum(part.index_bytes for part in parts)), "", "", "",
     )  # fmt: skip
     console().print(table)
     return 0
@@ -101,8 +114,17 @@ def _status(state: DatabaseState) -> list[tuple[str, str]]:
 def _line(part: PartitionInfo) -> tuple[str, ...]:
     return (
         part.name, f"{part.rows:,}", _size(part.table_bytes), _size(part.index_bytes),
-        f"{part.dead_share:.0%}", _age(part.age),
+        f"{part.dead_share:.0%}", "?" if part.bloat_share is None else f"{part.bloat_share:.0%}",
+        _age(part.age),
     )  # fmt: skip
+
+
+def _plain(part: PartitionInfo) -> dict[str, object]:
+    """A partition for programs; the age in seconds."""
+    age_s = None if part.age is None else part.age.total_seconds()
+    plain = {field.name: getattr(part, field.name) for field in fields(part)}
+    del plain["age"]
+    return plain | {"age_s": age_s}
 
 
 def _age(age: timedelta | None) -> str:

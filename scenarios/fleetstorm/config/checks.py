@@ -18,6 +18,7 @@ from fleetstorm.config.settings import RunConfig
 _GATEWAY = "gateway"
 _SENSOR_TYPE = re.compile(r"sensors\..*\.type")
 _NAME = re.compile(r"[\w-]+")
+_UNCUT = ("single", "timescale")
 
 
 def check(config: RunConfig, where: Callable[[str], str]) -> list[str]:
@@ -95,6 +96,19 @@ def _detector(config: RunConfig) -> Iterator[Problem]:
     yield from known(path, name, kinds.names("fleetplatform.processing.detectors"), "detector")
 
 
+def _actions(config: RunConfig) -> Iterator[Problem]:
+    """Those that reach into the database and its partitions."""
+    platform = config.platform
+    for index, entry in enumerate(config.timeline):
+        if not getattr(entry.action, "needs_partitions", False):
+            continue
+        path = f"timeline[{index}].{entry.name}"
+        if not config.transport.enrols or (platform.url and not platform.database.url):
+            yield path, "it needs the platform's database: give platform.database.url"
+        elif platform.layout.kind in _UNCUT:
+            yield path, f"the layout {platform.layout.kind} has no partitions of ours; take another"
+
+
 def _sensors_of_fleet(config: RunConfig) -> set[str]:
     types = [config.device_type[name] for name in config.fleet.mix if name in config.device_type]
     return {sensor for one in types for sensor in one.specification.sensors}
@@ -122,5 +136,5 @@ def _sentence(path: str, what: str, file: str) -> str:
 
 _PARTS = (
     _name, _organizations, _mix, _device_types, _rules, _faults, _detector, _measured,
-    _matrix, check_bounds,
+    _matrix, _actions, check_bounds,
 )  # fmt: skip

@@ -222,6 +222,10 @@ class Verification(Part, frozen=True, kw_only=True):
         int | None,
         measure("rows", "lower", "Readings and alerts of another organization than their device."),
     ] = None
+    stray: Annotated[
+        int | None,
+        measure("readings", "lower", "In a default partition; null where there is none."),
+    ] = None
     calibrated_wrong: Annotated[
         int | None, measure("readings", "lower", "Whose calibrated value is not raw × m + o.")
     ] = None
@@ -233,6 +237,21 @@ class Verification(Part, frozen=True, kw_only=True):
     examples: Annotated[
         tuple[Example, ...], Meta(description="The first that are wrong, by name.")
     ] = ()
+
+
+class Partitions(Part, frozen=True, kw_only=True):
+    """What actions of the timeline saw of the partitions while the load was on."""
+
+    begun: Annotated[
+        int | None, measure("partitions", None, "Whose span began while they were watched.")
+    ] = None
+    late: Annotated[
+        int | None,
+        measure("partitions", "lower", "Of those that took readings, not there at their start."),
+    ] = None
+    strayed_max: Annotated[
+        int | None, measure("readings", "lower", "In default partitions at once, at most.")
+    ] = None
 
 
 class OrganizationFigures(Part, frozen=True, kw_only=True):
@@ -349,6 +368,7 @@ class Summary(Part, frozen=True, kw_only=True):
     latency_ms: Latency = Latency()
     verification: Verification = Verification()
     tenants: Tenants | None = None
+    partitions: Partitions | None = None
     resources: Resources = Resources()
     storage: Storage = Storage()
     generator: Generator = Generator()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,7 +26,15 @@ from fleetstorm.config.compose import Composed
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.metrics.recorder import Measured, percentiles
 from fleetstorm.results.storage import Storage
-from fleetstorm.results.summary import Anomalies, Load, Machine, RunSummary, Summary, Verification
+from fleetstorm.results.summary import (
+    Anomalies,
+    Load,
+    Machine,
+    Partitions,
+    RunSummary,
+    Summary,
+    Verification,
+)
 from fleetstorm.verification.alerts import AlertsVerdict
 from fleetstorm.verification.readings import ReadingsVerdict
 from fleetstorm.verification.summary import summarise as summarise_court
@@ -37,7 +46,8 @@ _GIT_TIMEOUT_S = 2.0
 class Findings:
     """What a run has found by now; None for what it did not get to.
 
-    size: devices, sensors, shards · alone_per_s: what the generator manages with no platform.
+    size: devices, sensors, shards · alone_per_s: what the generator manages with no platform ·
+    by_actions: parts of the summary that actions of the timeline have filled in.
     """
 
     database: PreparedDatabase | None
@@ -51,6 +61,7 @@ class Findings:
     anomalies: Anomalies | None
     alone_per_s: float | None
     storage: Storage = field(default_factory=Storage)
+    by_actions: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def describe_run(composed: Composed, run_id: str, started_at: datetime) -> RunSummary:
@@ -103,6 +114,7 @@ def summarise(config: RunConfig, run: RunSummary, found: Findings) -> Summary:
         load=load,
         verification=_verification(found),
         storage=found.storage,
+        partitions=_partitions(found),
     )
     return summary if measured is None else _with_measured(summary, measured, found)
 
@@ -162,6 +174,11 @@ def _verification(found: Findings) -> Verification:
         return Verification()
     conflicts = found.measured.conflicts if found.measured else None
     return summarise_court(found.readings, found.alerts, found.anomalies, conflicts)
+
+
+def _partitions(found: Findings) -> Partitions | None:
+    seen = found.by_actions.get("partitions")
+    return Partitions(**seen) if seen else None
 
 
 def _with_measured(summary: Summary, measured: Measured, found: Findings) -> Summary:

@@ -150,6 +150,7 @@ class Storm:
             self.folder.events,
             set_clock=self._set_clock if self._clock and self._clock.controllable else None,
             on_sample=self._on_sample,
+            database=backend.owner_url if backend else None,
         )
         self.view.phase("storm")
         await self._measures.beside(
@@ -245,6 +246,7 @@ class Storm:
             anomalies=self._anomalies,
             alone_per_s=self._alone_per_s,
             storage=self._measures.measured(),
+            by_actions=self._coordinator.found if self._coordinator else {},
         )
         summary = summarise(config, self._run, found)
         return judge(summary, config.bars, config.limits, error=error, interrupted=interrupted)

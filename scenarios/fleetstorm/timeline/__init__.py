@@ -6,5 +6,5 @@ writer of the platform's clock, and lets the actions of the timeline happen at t
 
 `run` calls it. It speaks to `fleetsim.fleet`, to the platform's clock through a function it is
 given, and writes events into `results`. `language.py` is how a timeline is written; `actions/`
-has one file for each thing that can happen.
+has one file for each thing that can happen, `partitions.py` what some of them see of the database.
 """

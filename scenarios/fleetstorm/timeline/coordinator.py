@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleetplatform.wire.clock import ClockLaw, wall_now_us
 from fleetstorm.errors import InfrastructureError
@@ -73,14 +73,18 @@ class Coordinator:
         *,
         set_clock: SetClock | None,
         on_sample: OnSample,
+        database: str | None = None,
     ) -> None:
-        """`set_clock` is None for a platform whose clock goes its own way."""
+        """`set_clock` is None for a platform whose clock goes its own way; `database` is for
+        actions that reach into the platform's own.
+        """
         self._fleet = fleet
         self._span = span
         self._events = events
         self._set_clock = set_clock
         self._on_sample = on_sample
-        self._stage = Stage(fleet, events)
+        self._database = database
+        self._stage: Stage | None = None
         planned = moments(entries, span)
         self._ahead = [(moment, entry) for moment, entry in planned if moment.at_us < span.end_us]
         for moment, entry in planned[len(self._ahead) :]:
@@ -93,12 +97,23 @@ class Coordinator:
             for order in entry.action.orders(moment):
                 await self._fleet.apply(order)
         law = await self._begin()
-        await self._perform(until_us=self._span.start_us)
-        for until_us in self._span.boundaries([moment.at_us for moment, _ in self._ahead]):
-            self._on_sample(await self._advance(until_us, law), law)
-            await self._perform(until_us)
-        self._events.add("load_ended", self._span.end_us)
+        self._stage = stage = Stage(self._fleet, self._events, law, self._database)
+        try:
+            await self._perform(stage, until_us=self._span.start_us)
+            for until_us in self._span.boundaries([moment.at_us for moment, _ in self._ahead]):
+                self._on_sample(await self._advance(until_us, law), law)
+                await self._perform(stage, until_us)
+                stage.check()
+            self._events.add("load_ended", self._span.end_us)
+            await stage.settle()
+        finally:
+            await stage.abandon()
         return law
+
+    @property
+    def found(self) -> Mapping[str, dict[str, Any]]:
+        """Parts of the summary that actions have filled in."""
+        return self._stage.found if self._stage else {}
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until the fleet has nothing left to send, `timeout_s` of wall time at most."""
@@ -131,11 +146,11 @@ class Coordinator:
                 " make this load here; ask for less, or give it more shards"
             ) from None
 
-    async def _perform(self, until_us: int) -> None:
+    async def _perform(self, stage: Stage, until_us: int) -> None:
         """Let everything happen whose time has come and that has not happened yet."""
         while self._ahead and self._ahead[0][0].at_us <= until_us:
             moment, entry = self._ahead.pop(0)
-            await entry.action.perform(self._stage, moment)
+            await entry.action.perform(stage, moment)
 
 
 def moments(entries: Sequence[Entry], span: Span) -> list[tuple[Moment, Entry]]:

@@ -35,8 +35,8 @@ class ReadingsVerdict:
     """What became of the readings.
 
     stored: rows of the organizations · leaks: rows and alerts of another organization than their
-    device's, by the registry or by the fleet's own account; None for one organization. The others
-    are named as in summary.json.
+    device's, by the registry or by the fleet's own account; None for one organization · stray: in
+    default partitions; None where there are none. The others are named as in summary.json.
     """
 
     stored: int = 0
@@ -47,6 +47,7 @@ class ReadingsVerdict:
     calibrated_wrong: int = 0
     orphans: int = 0
     leaks: int | None = None
+    stray: int | None = None
     examples: tuple[Example, ...] = ()
 
 
@@ -77,6 +78,7 @@ async def verify_readings(
             court.judge(readings, rows)
         verdict = count.verdict
         verdict.orphans = await table.queries.orphans(connection, organizations=organization_ids)
+        verdict.stray = await table.queries.stray(connection, organizations=organization_ids)
         if len(organization_ids) > 1:
             leaks = await table.queries.leaks(connection, organizations=organization_ids)
             # Both see the rows, unless registry and fleet disagree on whose a device is.

@@ -25,6 +25,7 @@ def summarise(
         conflict=conflicts,
         orphans=readings.orphans,
         leaks=readings.leaks,
+        stray=readings.stray,
         calibrated_wrong=readings.calibrated_wrong,
         alerts=_counts(alerts) if alerts else None,
         anomalies=anomalies,

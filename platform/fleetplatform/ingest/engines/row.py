@@ -117,6 +117,7 @@ class RowEngine:
                 asyncpg.UniqueViolationError,
                 asyncpg.SerializationError,
                 asyncpg.DeadlockDetectedError,
+                asyncpg.CheckViolationError,  # a partition was attached under way to the default
             ):
                 if attempt == TRIES_MAX - 1:
                     raise

@@ -122,6 +122,9 @@ class StreamEngine:
                     asyncpg.DeadlockDetectedError):
                 look_up_all = True
                 continue
+            except asyncpg.CheckViolationError:
+                # Their partition was attached while they were on their way to the default one.
+                continue
             self._sound = True
             return stored
         raise asyncpg.UniqueViolationError("another writer kept storing the same readings")
@@ -203,7 +206,7 @@ class StreamEngine:
             await sensitive.write(conn, rows.take(secret), self._keys)
             rows = rows.take(~secret)
         if len(rows):
-            await timeseries.write(conn, rows)
+            await timeseries.write(conn, rows, self._partitions.table)
 
     async def _find_duplicates(
         self, conn: asyncpg.Connection, rows: Rows, look_up_all: bool

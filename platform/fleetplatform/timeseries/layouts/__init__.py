@@ -32,12 +32,19 @@ class Layout:
 
     range_unit: month or day, the span of a partition; None: one plain table · split_by_type: each
     span is a partition for each sensor type · of_document: with the source document's columns
-    data_id (its primary key, with the time) and hour_bucket.
+    data_id (its primary key, with the time) and hour_bucket · extension: that cuts the table in its
+    own way, and must be on the server.
     """
 
     range_unit: str | None
     split_by_type: bool = False
     of_document: bool = False
+    extension: str | None = None
+
+
+def extension_of(settings: LayoutSettings) -> str | None:
+    """The extension of PostgreSQL that a layout needs; SettingsError for one that is not there."""
+    return _find(settings.kind).extension
 
 
 async def make_storage(conn: asyncpg.Connection, settings: LayoutSettings) -> tuple[str, ...]:
@@ -63,6 +70,8 @@ async def make_storage(conn: asyncpg.Connection, settings: LayoutSettings) -> tu
             of_document=layout.of_document,
             indexes=list(indexes),
         )
+        if layout.extension is not None:
+            await _queries.make_hypertable(conn, extension=layout.extension)
     return indexes
 
 

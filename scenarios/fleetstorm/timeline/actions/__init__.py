@@ -6,10 +6,12 @@ a file; the name of the file is the word of the timeline.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
+from fleetplatform.wire.clock import ClockLaw
 from fleetstorm.results.events import EventLog
 
 if TYPE_CHECKING:
@@ -32,10 +34,38 @@ class Moment:
 
 @dataclass(frozen=True)
 class Stage:
-    """What an action can reach while the load is on: the fleet, the run's journal."""
+    """What an action can reach while the load is on.
+
+    fleet, events: of the run · law: of virtual time · database: URL of an owner of the platform's
+    database, None where the run has none · found: parts of the summary that actions fill in.
+    """
 
     fleet: Fleet
     events: EventLog
+    law: ClockLaw
+    database: str | None = None
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have what takes a while done beside the load; the load's end waits for it."""
+        self.tasks.append(asyncio.create_task(work))
+
+    def check(self) -> None:
+        """Raise the error of the first that has failed by now."""
+        for task in self.tasks:
+            if task.done():
+                task.result()
+
+    async def settle(self) -> None:
+        """Wait until all of it is done; raises the first error."""
+        await asyncio.gather(*self.tasks)
+
+    async def abandon(self) -> None:
+        """End what still goes on."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 class Action(Protocol):

@@ -1,6 +1,7 @@
 """The commands that look at a database and bring it up to date."""
 
 import asyncio
+import json
 
 import asyncpg
 import pytest
@@ -25,6 +26,9 @@ def test_migrate_status_partitions_and_psql(fleetstorm: Fleetstorm, database_url
     assert "sensor_data_2026_05_05" in listed.out
     assert "sensor_data_default" in listed.out
     assert "2 in all" in listed.out
+    told = fleetstorm("db", "partitions", database_url, "--json", "--sort", "age")
+    names = [(part["name"], part["rows"], part["age_s"] is None) for part in json.loads(told.out)]
+    assert names == [("sensor_data_2026_05_05", 0, False), ("sensor_data_default", 0, True)]
 
 
 def test_a_database_that_was_never_prepared_is_one_sentence(

@@ -19,7 +19,10 @@ from fleetplatform.timeseries.partitions import Partitions
 MakeSettings = Callable[..., PlatformSettings]
 MakeRows = Callable[..., Rows]
 
-LAYOUTS = kinds.names("fleetplatform.timeseries.layouts")
+WITH_EXTENSION = "timescale"
+LAYOUTS = [
+    name for name in kinds.names("fleetplatform.timeseries.layouts") if name != WITH_EXTENSION
+]
 INDEX_SETS = {
     "minimal": set(),
     "standard": {"brin"},

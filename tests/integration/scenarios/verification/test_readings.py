@@ -129,3 +129,16 @@ async def test_disputes_are_settled_in_pieces(case: Case, monkeypatch: pytest.Mo
     verdict = await case.verify()
     assert wrong(verdict) == {"lost": 60}
     assert sorted(case.asked) == list(range(100))
+
+
+async def test_readings_in_default_partitions_stray_until_they_have_one_of_their_own(
+    case: Case,
+) -> None:
+    assert (await case.verify()).stray == 6000
+    await case.conn.fetchval("select iot.ensure_partition('2026-06-01', 1::smallint)")
+    assert (await case.verify()).stray == 0
+    await case.conn.execute("create table iot.taken as select * from iot.sensor_data")
+    await case.conn.execute("drop table iot.sensor_data cascade")
+    await case.conn.execute("alter table iot.taken rename to sensor_data")
+    verdict = await case.verify()
+    assert (verdict.stored, verdict.stray) == (6000, None)

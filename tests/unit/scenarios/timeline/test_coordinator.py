@@ -17,6 +17,7 @@ from fleetsim.ledger.report import Sample
 from fleetstorm.errors import InfrastructureError
 from fleetstorm.results.events import EventLog, read_events
 from fleetstorm.timeline import coordinator
+from fleetstorm.timeline.actions import Moment, Stage
 from fleetstorm.timeline.coordinator import Coordinator, Span
 from fleetstorm.timeline.language import Entry, read_entry
 
@@ -104,6 +105,62 @@ async def test_a_clock_of_its_own_is_left_alone(events: EventLog) -> None:
     )
     await played.play()
     assert [what for what, _ in fleet.told] == ["begin", "advance", "advance", "advance"]
+
+
+class _Beside:
+    """An action whose work goes on beside the load, and fails if told to."""
+
+    def __init__(self, until: asyncio.Event, error: str | None = None) -> None:
+        self.until, self.error, self.ended = until, error, False
+
+    def orders(self, moment: Moment) -> list[Any]:
+        return []
+
+    async def perform(self, stage: Stage, moment: Moment) -> None:
+        stage.go_on(self._work(stage))
+
+    async def _work(self, stage: Stage) -> None:
+        try:
+            if self.error is None:
+                await self.until.wait()
+                stage.found["partitions"] = {"begun": 3}
+            else:
+                raise InfrastructureError(self.error)
+        finally:
+            self.ended = True
+
+
+def _beside(events: EventLog, fleet: Notebook, *actions: _Beside) -> Coordinator:
+    entries = [Entry(1.0, "beside", action) for action in actions]
+    return Coordinator(
+        cast(Fleet, fleet), entries, SPAN, events, set_clock=None, on_sample=lambda _, __: None
+    )
+
+
+async def test_the_load_is_over_when_what_goes_on_beside_it_is(events: EventLog) -> None:
+    action = _Beside(asyncio.Event())
+    played = _beside(events, Notebook(), action)
+    play = asyncio.create_task(played.play())
+    while "load_ended" not in [event["kind"] for event in read_events(events.path)]:
+        await asyncio.sleep(0)
+    assert (play.done(), dict(played.found)) == (False, {})
+    action.until.set()
+    await play
+    assert dict(played.found) == {"partitions": {"begun": 3}}
+
+
+async def test_what_fails_beside_the_load_ends_it_and_the_rest_of_it(events: EventLog) -> None:
+    class Patient(Notebook):
+        async def advance(self, until_us: int, law: ClockLaw) -> Sample:
+            await asyncio.sleep(0)
+            return await super().advance(until_us, law)
+
+    fleet, waiting = Patient(), _Beside(asyncio.Event())
+    played = _beside(events, fleet, waiting, _Beside(asyncio.Event(), "it did not bite"))
+    with pytest.raises(InfrastructureError, match="it did not bite"):
+        await played.play()
+    assert waiting.ended
+    assert fleet.told[-1] != ("advance", 5_000_000)
 
 
 async def test_a_fleet_that_never_comes_back_ends_the_run(
