@@ -25,16 +25,9 @@ from fleetsim.ledger.report import LedgerReport
 from fleetstorm.config.compose import Composed
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.metrics.recorder import Measured, percentiles
+from fleetstorm.results.proof import Anomalies, Verification
 from fleetstorm.results.storage import Storage
-from fleetstorm.results.summary import (
-    Anomalies,
-    Load,
-    Machine,
-    Partitions,
-    RunSummary,
-    Summary,
-    Verification,
-)
+from fleetstorm.results.summary import Load, Machine, Partitions, RunSummary, Summary
 from fleetstorm.verification.alerts import AlertsVerdict
 from fleetstorm.verification.readings import ReadingsVerdict
 from fleetstorm.verification.summary import summarise as summarise_court

@@ -20,7 +20,8 @@ from fleetstorm.metrics.tenants import TenantRecorder
 from fleetstorm.prepare import Prepared, prepare
 from fleetstorm.progress import View, figures_of
 from fleetstorm.results.folder import Folder
-from fleetstorm.results.summary import Anomalies, Summary
+from fleetstorm.results.proof import Anomalies
+from fleetstorm.results.summary import Summary
 from fleetstorm.results.tables import truth_table
 from fleetstorm.run.account import Findings, describe_run, summarise
 from fleetstorm.run.alone import rate_alone

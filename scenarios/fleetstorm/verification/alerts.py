@@ -10,7 +10,7 @@ import numpy as np
 
 from fleetsim.ledger.histogram import Histogram
 from fleetsim.ledger.report import LedgerReport
-from fleetstorm.results.summary import EXAMPLES_MAX, Example
+from fleetstorm.results.proof import EXAMPLES_MAX, Example
 from fleetstorm.verification import table
 from fleetstorm.verification.examples import Namer, choose, instant
 from fleetstorm.verification.sensors import UNKNOWN, SensorIndex

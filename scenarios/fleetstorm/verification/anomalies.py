@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fleetsim.ledger.report import LedgerReport
 from fleetsim.ledger.truth import Interval
-from fleetstorm.results.summary import Anomalies, Detection
+from fleetstorm.results.proof import Anomalies, Detection
 from fleetstorm.verification import table
 from fleetstorm.verification.sensors import make_id
 

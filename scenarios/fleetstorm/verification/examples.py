@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetsim.ledger.report import LedgerReport
-from fleetstorm.results.summary import EXAMPLES_MAX, Example
+from fleetstorm.results.proof import EXAMPLES_MAX, Example
 from fleetstorm.verification.sensors import SensorIndex, make_id
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

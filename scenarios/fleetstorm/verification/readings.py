@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fleetsim.ledger.digest import hash_onto
 from fleetsim.ledger.report import LedgerReport, Readings
-from fleetstorm.results.summary import EXAMPLES_MAX, Example
+from fleetstorm.results.proof import EXAMPLES_MAX, Example
 from fleetstorm.verification import table
 from fleetstorm.verification.dispute import Findings, Rows, compare
 from fleetstorm.verification.examples import Namer, choose, name_stranger

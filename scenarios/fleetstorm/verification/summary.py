@@ -1,6 +1,6 @@
 """What the court found, as a part of summary.json."""
 
-from fleetstorm.results.summary import EXAMPLES_MAX, Alerts, Anomalies, Verification
+from fleetstorm.results.proof import EXAMPLES_MAX, Alerts, Anomalies, Verification
 from fleetstorm.verification.alerts import AlertsVerdict
 from fleetstorm.verification.readings import ReadingsVerdict
 

@@ -9,8 +9,8 @@ import pytest
 from fleetsim.ledger.histogram import Histogram
 from fleetsim.ledger.truth import Interval
 from fleetstorm.results.folder import Folder
+from fleetstorm.results.proof import Alerts, Verification
 from fleetstorm.results.summary import (
-    Alerts,
     Generator,
     Latency,
     Load,
@@ -19,7 +19,6 @@ from fleetstorm.results.summary import (
     Resources,
     RunSummary,
     Summary,
-    Verification,
 )
 from fleetstorm.results.tables import histograms_table, timeseries_table, truth_table
 

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from fleetstorm.errors import UsageError
-from fleetstorm.results.summary import Alerts, Summary, Verification
+from fleetstorm.results.proof import Alerts, Verification
+from fleetstorm.results.summary import Summary
 from fleetstorm.verdict import Bar, LimitsSettings, check_bars, exit_code, judge
 
 LIMITS = LimitsSettings(schedule_lag=0.1, generator_cpu_share=0.6)

@@ -3,7 +3,7 @@
 from fleetstorm.report import words
 from fleetstorm.report.blocks import Block, Section, Table
 from fleetstorm.results import Run
-from fleetstorm.results.summary import Example
+from fleetstorm.results.proof import Example
 
 ORDER = 50
 

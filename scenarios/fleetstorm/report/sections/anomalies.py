@@ -3,7 +3,7 @@
 from fleetstorm.report import words
 from fleetstorm.report.blocks import Section, Table, Text
 from fleetstorm.results import Run
-from fleetstorm.results.summary import Detection
+from fleetstorm.results.proof import Detection
 
 ORDER = 55
 

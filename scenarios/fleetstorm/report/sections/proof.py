@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from fleetstorm.report import words
 from fleetstorm.report.blocks import Block, Section, Table, Text
 from fleetstorm.results import Run
+from fleetstorm.results.proof import Example, Verification
 from fleetstorm.results.standing import generator_alone
-from fleetstorm.results.summary import Example, Load, Verification
+from fleetstorm.results.summary import Load
 
 ORDER = 20
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from fleetsim.ledger.truth import Interval
-from fleetstorm.results.summary import Anomalies, Detection
+from fleetstorm.results.proof import Anomalies, Detection
 from fleetstorm.verification.anomalies import verify_anomalies
 
 Case = Any

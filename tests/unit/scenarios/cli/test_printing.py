@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from fleetstorm.cli.printing import print_summary
-from fleetstorm.results.summary import Load, Summary, Verification
+from fleetstorm.results.proof import Verification
+from fleetstorm.results.summary import Load, Summary
 from fleetstorm.verdict import Bar, LimitsSettings, judge
 
 LIMITS = LimitsSettings(schedule_lag=0.1, generator_cpu_share=0.6)

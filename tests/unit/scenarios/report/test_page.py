@@ -10,17 +10,8 @@ import pytest
 from fleetstorm.errors import UsageError
 from fleetstorm.report import page
 from fleetstorm.results.folder import Folder
-from fleetstorm.results.summary import (
-    Alerts,
-    Anomalies,
-    Detection,
-    Example,
-    OrganizationFigures,
-    Resources,
-    Summary,
-    Tenants,
-    Verification,
-)
+from fleetstorm.results.proof import Alerts, Anomalies, Detection, Example, Verification
+from fleetstorm.results.summary import OrganizationFigures, Resources, Summary, Tenants
 from fleetstorm.verdict import Bar, LimitsSettings, judge
 
 LIMITS = LimitsSettings(schedule_lag=0.1, generator_cpu_share=0.6)

@@ -6,8 +6,8 @@ import jsonschema
 import msgspec
 import pytest
 
+from fleetstorm.results.proof import Example
 from fleetstorm.results.summary import (
-    Example,
     Summary,
     decode,
     encode,

@@ -5,7 +5,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from fleetstorm.results.summary import Detection
+from fleetstorm.results.proof import Detection
 from fleetstorm.verification.anomalies import (
     _Outside,
     _Seen,
