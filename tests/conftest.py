@@ -114,12 +114,16 @@ def _group(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def make_settings() -> MakeSettings:
-    """The shipped settings with a layout and an engine; `layout_keys` are the layout's own."""
+    """The shipped settings with a layout, an engine and a detector; `layout_keys` are its own."""
 
     def make(
-        layout: str = "monthly_list", engine: str = "stream", **layout_keys: Any
+        layout: str = "monthly_list",
+        engine: str = "stream",
+        detector: str = "three_sigma",
+        **layout_keys: Any,
     ) -> PlatformSettings:
         tree = _group("platform/default")
+        tree["ingest"]["detector"] = detector
         tree["layout"] = _group(f"layout/{layout}") | layout_keys
         tree["engine"] = _group(f"engine/{engine}")
         return convert(tree, PlatformSettings)
@@ -148,10 +152,17 @@ class EngineBench:
         self._owner = owner
         self._make_settings = make
 
-    async def engine(self, kind: str, now_us: int, keys: EncryptionKeys | None = None) -> Engine:
+    async def engine(
+        self,
+        kind: str,
+        now_us: int,
+        keys: EncryptionKeys | None = None,
+        detector: str = "three_sigma",
+    ) -> Engine:
         """An engine with its state loaded, and the registry as it is now."""
         await self.directory.refresh(self.pool)
-        engine = make_engine(self._make_settings(engine=kind), self.directory, keys)
+        settings = self._make_settings(engine=kind, detector=detector)
+        engine = make_engine(settings, self.directory, keys)
         await engine.load(self.pool, now_us)
         return engine
 

@@ -41,6 +41,7 @@ class IngestSettings(Settings, frozen=True, kw_only=True):
     metadata_size: Size
     oldest: Duration
     newest: Duration
+    detector: str
     checkpoint_interval: Duration
     commit_timeout: Duration
     load_timeout: Duration
@@ -110,6 +111,12 @@ class LayoutSettings(Settings, frozen=True, kw_only=True):
     ahead: Count
 
 
+class RollupSettings(Settings, frozen=True, kw_only=True):
+    """In which way closed hours are kept."""
+
+    kind: str
+
+
 class TlsSettings(Settings, frozen=True, kw_only=True):
     """HTTPS instead of HTTP; paths of PEM files.
 
@@ -143,6 +150,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     encryption: EncryptionSettings
     engine: EngineSettings
     layout: LayoutSettings
+    rollups: RollupSettings
 
 
 class EncryptionKeys(Settings, frozen=True, kw_only=True):

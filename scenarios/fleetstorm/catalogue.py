@@ -119,6 +119,10 @@ SORTS: Mapping[str, Sort] = {
     "profiles": Sort("how the load moves: load.profile=NAME", _kinds_of("fleetsim.load.profiles")),
     "transports": Sort("how readings travel: transport=NAME", _group("transport")),
     "engines": Sort("what turns a batch into rows: engine=NAME", _group("engine")),
+    "detectors": Sort(
+        "what scores readings: platform.ingest.detector=NAME",
+        _kinds_of("fleetplatform.processing.detectors"),
+    ),
     "layouts": Sort("how readings are stored: layout=NAME", _group("layout")),
     "device_types": Sort("what the fleet is made of: fleet.mix.NAME=1", _group("device_type")),
     "metrics": Sort("every figure of a run, and what a bar is held against", _metrics),

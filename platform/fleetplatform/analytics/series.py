@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from fleetplatform.analytics.bounds import asked, check_raw
 from fleetplatform.analytics.downsampling import largest_triangle
 from fleetplatform.database import packed
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
-from fleetplatform.database.tenancy import Tenant, transaction
+from fleetplatform.database.tenancy import Tenant
 from fleetplatform.errors import ForbiddenError, InvalidError, NotFoundError
 from fleetplatform.timeseries.instants import to_datetime, to_us
 from fleetplatform.wire.resources.readings import (
@@ -60,7 +61,7 @@ class Span:
 async def last(pool: Pool, tenant: Tenant, sensor_id: UUID, now_us: int) -> LastReading:
     """The newest reading of a sensor; raises NotFoundError where there is none."""
     recent = Span(min(max(now_us - RECENT_US, EARLIEST_US), LATEST_US - 1), LATEST_US)
-    async with transaction(pool, tenant) as conn:
+    async with asked(pool, tenant) as conn:
         sensor = await readable_sensor(conn, sensor_id)
         row = None
         for span in (recent, Span(EARLIEST_US, LATEST_US)):
@@ -81,9 +82,11 @@ async def last(pool: Pool, tenant: Tenant, sensor_id: UUID, now_us: int) -> Last
 async def read(pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, points: int) -> Series:
     """A span as `points` readings at most, chosen so that their line looks like all of them.
 
-    Raises NotFoundError, and InvalidError for a span with more than READINGS_MAX readings.
+    Raises NotFoundError, and InvalidError for a span that is too long, or with more than
+    READINGS_MAX readings.
     """
-    async with transaction(pool, tenant) as conn:
+    check_raw(span.since_us, span.until_us)
+    async with asked(pool, tenant) as conn:
         sensor = await readable_sensor(conn, sensor_id)
         row = await _queries.readings(conn, **key_of(sensor), **span.bounds, count=READINGS_MAX + 1)
     t_us, values = packed.times_us(row["times"]), packed.floats(row["values"])
@@ -106,18 +109,22 @@ async def read(pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, points: 
 async def buckets(
     pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, width_us: int
 ) -> Buckets:
-    """A span in buckets of one width; raises NotFoundError, and InvalidError for too many."""
+    """A span in buckets of one width.
+
+    Raises NotFoundError, and InvalidError for a span that is too long or too many buckets.
+    """
+    check_raw(span.since_us, span.until_us)
     if (span.until_us - span.since_us) > width_us * BUCKETS_MAX:
         raise InvalidError(
             f"width_us: that makes more than {BUCKETS_MAX:,} buckets; make them wider",
             code="too_many_buckets",
         )
-    async with transaction(pool, tenant) as conn:
+    async with asked(pool, tenant) as conn:
         sensor = await readable_sensor(conn, sensor_id)
         width = timedelta(microseconds=width_us)
         found = tuple(
             [
-                _bucket(row)
+                bucket_of(row)
                 async for row in _queries.buckets(
                     conn, **key_of(sensor), **span.bounds, width=width
                 )
@@ -138,18 +145,22 @@ async def rollup(
         raise InvalidError(
             f"since_us, until_us: more than {BUCKETS_MAX:,} {unit}s", code="too_many_buckets"
         )
-    async with transaction(pool, tenant) as conn:
+    async with asked(pool, tenant) as conn:
         sensor = await readable_sensor(conn, sensor_id)
         rows = query(conn, sensor_id=sensor_id, **span.bounds)
-        found = tuple([_bucket(row) async for row in rows])
+        found = tuple([bucket_of(row) async for row in rows])
     return Buckets(sensor_id=sensor_id, unit=sensor["unit"], width_us=width_us, buckets=found)
 
 
 async def gaps(
     pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, longer_than_us: int
 ) -> Gaps:
-    """Where a sensor was silent for longer than that, GAPS_MAX times at most."""
-    async with transaction(pool, tenant) as conn:
+    """Where a sensor was silent for longer than that, GAPS_MAX times at most.
+
+    Raises NotFoundError, and InvalidError for a span that is too long.
+    """
+    check_raw(span.since_us, span.until_us)
+    async with asked(pool, tenant) as conn:
         sensor = await readable_sensor(conn, sensor_id)
         found = [
             Gap(start_us=to_us(row["gap_start"]), end_us=to_us(row["gap_end"]))
@@ -185,7 +196,8 @@ def key_of(sensor: Any) -> dict[str, Any]:
     return {"sensor_id": sensor["sensor_id"], "sensor_type": sensor["sensor_type"]}
 
 
-def _bucket(row: Any) -> Bucket:
+def bucket_of(row: Any) -> Bucket:
+    """A row of a question for buckets."""
     return Bucket(
         start_us=to_us(row["bucket_start"]),
         count=row["reading_count"],

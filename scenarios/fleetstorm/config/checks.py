@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from fleetconf import kinds
 from fleetplatform.wire.device_type import SensorType
 from fleetplatform.wire.specification import mistakes
 from fleetsim.devices.organizations import first_ordinals
@@ -87,6 +88,11 @@ def _faults(config: RunConfig) -> Iterator[Problem]:
             yield from known(f"{path}.sensor", sensor, _sensors_of_fleet(config), "sensor")
 
 
+def _detector(config: RunConfig) -> Iterator[Problem]:
+    path, name = "platform.ingest.detector", config.platform.ingest.detector
+    yield from known(path, name, kinds.names("fleetplatform.processing.detectors"), "detector")
+
+
 def _sensors_of_fleet(config: RunConfig) -> set[str]:
     types = [config.device_type[name] for name in config.fleet.mix if name in config.device_type]
     return {sensor for one in types for sensor in one.specification.sensors}
@@ -104,4 +110,4 @@ def _sentence(path: str, what: str, file: str) -> str:
     return f"{path} in {file}: {what}" if file else f"{path}: {what}"
 
 
-_PARTS = (_name, _organizations, _mix, _device_types, _rules, _faults, check_bounds)
+_PARTS = (_name, _organizations, _mix, _device_types, _rules, _faults, _detector, check_bounds)

@@ -21,7 +21,6 @@ _NOT_YET = (
     "load.expired",
     "latency_ms.notification.",
     "latency_ms.command.",
-    "verification.anomalies.",
     "verification.commands.",
     "verification.rollout.",
     "verification.notifications.",

@@ -147,19 +147,43 @@ class Alerts(Part, frozen=True, kw_only=True):
 
 
 class Detection(Part, frozen=True, kw_only=True):
-    """How well anomalies of one kind were found."""
+    """How well faults were found; docs/anomalies.md says exactly what each number is."""
 
-    precision: Annotated[float | None, measure("share", "higher", "Of flagged, truly so.")] = None
-    recall: Annotated[float | None, measure("share", "higher", "Of true, flagged.")] = None
-    delay_s: Annotated[float | None, measure("s", "lower", "From fault to first flag.")] = None
+    faults: Annotated[
+        int | None, measure("faults", None, "During which a reading had a score.")
+    ] = None
+    precision: Annotated[
+        float | None, measure("share", "higher", "Of flagged readings, within a fault.")
+    ] = None
+    recall: Annotated[
+        float | None, measure("share", "higher", "Of faults, with a flagged reading.")
+    ] = None
+    f1: Annotated[
+        float | None, measure("share", "higher", "Harmonic mean of precision and recall.")
+    ] = None
+    delay_s: Annotated[
+        float | None, measure("s", "lower", "From fault to first flag, the median.")
+    ] = None
 
 
 class Anomalies(Part, frozen=True, kw_only=True):
     """The platform's anomaly flags against the injected faults."""
 
-    by_fault: dict[str, Detection] | None = None
-    null_detector: Detection | None = None
-    random_detector: Detection | None = None
+    judged: Annotated[int | None, measure("readings", None, "With a score.")] = None
+    flagged: Annotated[int | None, measure("readings", None, "Flagged as anomalies.")] = None
+    overall: Annotated[Detection | None, Meta(description="Of all kinds of faults.")] = None
+    by_fault: Annotated[
+        dict[str, Detection] | None, Meta(description="Of each kind, by the sensors that had it.")
+    ] = None
+    null_detector: Annotated[
+        Detection | None, Meta(description="One that never flags.")
+    ] = None
+    random_detector: Annotated[
+        Detection | None, Meta(description="One that flags as many readings at random.")
+    ] = None
+    f1_above_random: Annotated[
+        float | None, measure("share", "higher", "F1 of all faults, less that of the random one.")
+    ] = None
 
 
 class Example(Part, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from fleetsim.ledger.report import LedgerReport
 from fleetstorm.config.compose import Composed
 from fleetstorm.config.settings import RunConfig
 from fleetstorm.metrics.recorder import Measured, percentiles
-from fleetstorm.results.summary import Load, Machine, RunSummary, Summary, Verification
+from fleetstorm.results.summary import Anomalies, Load, Machine, RunSummary, Summary, Verification
 from fleetstorm.verification.alerts import AlertsVerdict
 from fleetstorm.verification.readings import ReadingsVerdict
 from fleetstorm.verification.summary import summarise as summarise_court
@@ -47,6 +47,7 @@ class Findings:
     measured: Measured | None
     readings: ReadingsVerdict | None
     alerts: AlertsVerdict | None
+    anomalies: Anomalies | None
     alone_per_s: float | None
 
 
@@ -157,7 +158,7 @@ def _verification(found: Findings) -> Verification:
     if found.readings is None:
         return Verification()
     conflicts = found.measured.conflicts if found.measured else None
-    return summarise_court(found.readings, found.alerts, conflicts)
+    return summarise_court(found.readings, found.alerts, found.anomalies, conflicts)
 
 
 def _with_measured(summary: Summary, measured: Measured, found: Findings) -> Summary:

@@ -20,7 +20,7 @@ from fleetstorm.metrics.tenants import TenantRecorder
 from fleetstorm.prepare import Prepared, prepare
 from fleetstorm.progress import View, figures_of
 from fleetstorm.results.folder import Folder
-from fleetstorm.results.summary import Summary
+from fleetstorm.results.summary import Anomalies, Summary
 from fleetstorm.results.tables import truth_table
 from fleetstorm.run.account import Findings, describe_run, summarise
 from fleetstorm.run.alone import rate_alone
@@ -29,6 +29,7 @@ from fleetstorm.stack.stack import Stack
 from fleetstorm.timeline.coordinator import Coordinator, Span
 from fleetstorm.verdict import judge
 from fleetstorm.verification.alerts import AlertsVerdict, verify_alerts
+from fleetstorm.verification.anomalies import verify_anomalies
 from fleetstorm.verification.readings import ReadingsVerdict, verify_readings
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Storm:
         self._ledger: LedgerReport | None = None
         self._readings: ReadingsVerdict | None = None
         self._alerts: AlertsVerdict | None = None
+        self._anomalies: Anomalies | None = None
         self._alone_per_s: float | None = None
         self._size: tuple[int, int, int] | None = None
         self._sampled_us = 0
@@ -190,6 +192,9 @@ class Storm:
             if prepared.rules:
                 law = self._coordinator.law
                 self._alerts = await verify_alerts(backend.owner_url, owners, ledger, law)
+            self._anomalies = await verify_anomalies(
+                backend.owner_url, owners, ledger, self.config.seed
+            )
 
     async def check_generator(self) -> None:
         """If readings went out late, what the generator manages alone."""
@@ -227,6 +232,7 @@ class Storm:
             measured=self._measured,
             readings=self._readings,
             alerts=self._alerts,
+            anomalies=self._anomalies,
             alone_per_s=self._alone_per_s,
         )
         summary = summarise(config, self._run, found)

@@ -121,3 +121,35 @@ select
 from iot.alerts as alert
 join iot.alert_rules as rule using (organization_id, rule_id)
 where alert.organization_id = any(:organizations::uuid[]);
+
+-- name: scored_readings(organizations)
+-- How many readings of each sensor have a score, and how many of these are flagged.
+select
+    sensor_id,
+    count(*) as judged,
+    count(*) filter (where is_anomaly) as flagged
+from iot.sensor_data
+where organization_id = any(:organizations::uuid[])
+  and anomaly_score is not null
+group by sensor_id;
+
+-- name: scored_in_spans(sensors, starts_us, ends_us)
+-- The same of spans of single sensors, in the order given, and the first flagged reading of each.
+select found.judged, found.flagged, found.first_us
+from unnest(:sensors::uuid[], :starts_us::bigint[], :ends_us::bigint[]) with ordinality
+    as span (sensor_id, start_us, end_us, position)
+cross join lateral (
+    select
+        count(*) as judged,
+        count(*) filter (where reading.is_anomaly) as flagged,
+        coalesce((extract(epoch from min(reading.measurement_timestamp)
+            filter (where reading.is_anomaly)) * 1000000)::bigint, -1) as first_us
+    from iot.sensor_data as reading
+    where reading.sensor_id = span.sensor_id
+      and reading.anomaly_score is not null
+      and reading.measurement_timestamp
+          >= timestamptz 'epoch' + span.start_us * interval '1 microsecond'
+      and reading.measurement_timestamp
+          < timestamptz 'epoch' + span.end_us * interval '1 microsecond'
+) as found
+order by span.position;

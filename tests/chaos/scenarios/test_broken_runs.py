@@ -170,7 +170,7 @@ async def test_the_row_engine_proves_the_same(start_run: StartRun) -> None:
     assert await run.end() == 0, run.said()
 
 
-@pytest.mark.parametrize("scenario", ["ramp", "replay_recording"])
+@pytest.mark.parametrize("scenario", ["ramp", "replay_recording", "anomalies"])
 async def test_the_shipped_scenarios_pass(start_run: StartRun, scenario: str) -> None:
     run = start_run(f"scenario={scenario}")
     assert await run.end() == 0, run.said()

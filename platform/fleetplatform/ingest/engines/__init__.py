@@ -1,4 +1,8 @@
-"""Engines turn admitted readings into rows and alerts, in one transaction; one file each."""
+"""Engines turn admitted readings into rows and alerts, in one transaction; one file each.
+
+A kind is a module with `make(settings, directory, keys)`. One that scores by whatever detector is
+chosen says `TAKES_ANY_DETECTOR = True`; the others have three_sigma in SQL.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -58,7 +62,13 @@ def make_engine(
     if settings.engine.kind not in found:
         names, kind = ", ".join(sorted(found)), settings.engine.kind
         raise SettingsError(f"platform.engine.kind: no engine {kind!r}; use {names}")
-    engine: Engine = found[settings.engine.kind].make(settings, directory, keys)
+    module, detector = found[settings.engine.kind], settings.ingest.detector
+    if detector != "three_sigma" and not getattr(module, "TAKES_ANY_DETECTOR", False):
+        raise SettingsError(
+            f"platform.ingest.detector: the engine {settings.engine.kind} computes three_sigma in"
+            f" SQL and has no {detector}; use detector three_sigma, or engine=stream"
+        )
+    engine: Engine = module.make(settings, directory, keys)
     return engine
 
 

@@ -19,10 +19,10 @@ from fleetplatform.batch import Rows
 from fleetplatform.database.pool import Pool
 from fleetplatform.ingest import checkpoint, continuation
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
+from fleetplatform.ingest.keepers import make_keeper
 from fleetplatform.ingest.submission import Arrivals
 from fleetplatform.processing.calibration import calibrate
 from fleetplatform.processing.continuity import Continuity
-from fleetplatform.processing.detectors.three_sigma import ThreeSigma
 from fleetplatform.processing.quality import Quality, judge_range
 from fleetplatform.registry.directory import Directory
 from fleetplatform.registry.places import reported
@@ -31,6 +31,7 @@ from fleetplatform.timeseries import sensitive
 from fleetplatform.timeseries.partitions import Partitions
 
 TRIES_MAX = 3
+TAKES_ANY_DETECTOR = True
 
 
 def make(
@@ -49,7 +50,7 @@ class _Found:
 
 
 class StreamEngine:
-    """State: the detector's sums, each sensor's newest reading, which alerts are open.
+    """State: the detector's, each sensor's newest reading, which alerts are open.
 
     `_newest_us` is the newest `received_at` among the rows of that state, and `_received_us` that
     of the last batch: behind the former, the clock was set back and no checkpoint can be written.
@@ -61,13 +62,14 @@ class StreamEngine:
     ) -> None:
         self._directory = directory
         self._keys = keys
-        self._detector = ThreeSigma()
+        self._keeper = make_keeper(settings.ingest.detector, directory)
+        self._detector = self._keeper.detector
         self._rulebook = Rulebook(directory)
         self._partitions = Partitions()
         self._continuity = Continuity()
         self._tolerances = continuation.tolerances(settings.quality)
         interval_s = settings.ingest.checkpoint_interval
-        self._saver = checkpoint.Saver(directory, self._detector, interval_s)
+        self._saver = checkpoint.Saver(self._keeper, interval_s)
         self._known_from_us = 0
         self._newest_us = 0
         self._received_us = 0
@@ -86,7 +88,7 @@ class StreamEngine:
             older = await checkpoint.has_readings_before(conn, since_us)
             self._known_from_us = since_us if older else 0
             self._newest_us = await checkpoint.load(
-                conn, self._directory, self._detector, now_us
+                conn, self._keeper, now_us
             )
             await continuation.load(conn, self._directory, self._continuity, since_us)
             await life.load_open(conn, self._rulebook, self._directory)
@@ -247,6 +249,6 @@ class StreamEngine:
         return self._rulebook.evaluate(rows.sensor, rows.measured_us, rows.value, late)
 
     async def checkpoint(self, pool: Pool) -> None:
-        """Write the sums down now."""
+        """Write the detector's state down now."""
         if self._sound and self._received_us >= self._newest_us > 0:
             await self._saver.save_now(pool, self._received_us)

@@ -1,4 +1,4 @@
-"""Three standard deviations from the mean of the 24 whole hours before the reading's hour.
+"""three_sigma: three deviations from the mean of the 24 whole hours before the reading's.
 
 Each sensor keeps count, mean and sum of squared deviations of its last 25 hours. They are
 merged as Chan, Golub and LeVeque give it ("Updating Formulae and a Pairwise Algorithm for
@@ -9,8 +9,7 @@ against its spread.
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Sensors = NDArray[np.int32]
+from fleetplatform.processing.detectors import Floats, Sensors
 
 HOUR_US = 3_600_000_000
 HOURS = 24
@@ -25,6 +24,11 @@ RELATIVE_TOLERANCE = 1e-9
 _SLOTS = HOURS + 1
 _NEVER = -1
 _LATEST = np.iinfo(np.int32).max
+
+
+def make() -> "ThreeSigma":
+    """A detector that knows nothing yet."""
+    return ThreeSigma()
 
 
 class ThreeSigma:

@@ -46,7 +46,9 @@ USUAL = {
     "width_us": 60_000_000,
 }
 """Members of bodies, and parameters, that schemas alone do not tell."""
-MOVED_BY_THE_PLATFORM = {"iot.reprocessing_jobs", "iot.organization_rates"}
+MOVED_BY_THE_PLATFORM = {
+    "iot.device_contacts", "iot.organization_rates", "iot.reprocessing_jobs",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,10 @@ def _batches() -> list[Batch]:
     batches += [late, duplicates, extremes, same_time, conflicts, beyond]
     # A late reading raises what the next in time clears, whichever came first.
     mixed = [(0, now + HOUR_US, 20.0), (0, START_US + 9 * SECOND_US, 40.0)]
-    return [*batches, [(1, now + HOUR_US, 60.0)], mixed]
+    # What the batch brings of an hour is in the baseline of its next hour.
+    hours = [(2, now + 2 * HOUR_US + k * SECOND_US, 40.0 + k % 5) for k in range(40)]
+    hours += [(2, now + 3 * HOUR_US + k, 24.5) for k in range(3)]
+    return [*batches, [(1, now + HOUR_US, 60.0)], mixed, hours]
 
 
 class Played(NamedTuple):

@@ -92,6 +92,28 @@ async def test_scores_after_restarts_are_those_without(
     await sums_are_right(conn)
 
 
+@pytest.mark.campaign
+async def test_what_is_known_of_a_week_outlives_a_killed_process(
+    start_service, service_of, database_url, owner_of
+):
+    """The same with the detector seasonal, whose scores begin after a day."""
+    kept = {"checkpoint_interval": 0.0, "detector": "seasonal"}
+    service = await start_service(**kept)
+    await set_clock(service, 33)
+    undisturbed, disturbed = await prepared(service), await prepared(service)
+    for hour in range(0, 33, 3):
+        await undisturbed.hours(hour, hour + 3)
+    conn = await owner_of(service)
+    for hour in range(0, 33, 3):
+        await disturbed.hours(hour, hour + 3)
+        if hour in (6, 27):
+            await disturbed.service.kill()
+            disturbed.service = await (await service_of(database_url, **kept)).start()
+    found = await scores(conn, disturbed)
+    assert found == await scores(conn, undisturbed)
+    assert sum(score is not None for score, _ in found) == 9 * 60 * SENSORS
+
+
 async def sums_are_right(conn) -> None:
     """What an orderly end wrote down is what the rows say."""
     wrong = await conn.fetchval(

@@ -12,6 +12,8 @@ from fleetstorm.report import page
 from fleetstorm.results.folder import Folder
 from fleetstorm.results.summary import (
     Alerts,
+    Anomalies,
+    Detection,
     Example,
     OrganizationFigures,
     Resources,
@@ -109,6 +111,23 @@ def test_what_is_wrong_is_named(summary: Summary, finished: Finish) -> None:
     text = text_of(written(msgspec.structs.replace(summary, verification=found), finished))
     assert "lost run-d000042 humidity 2026-06-01T00:00:01Z 5.5 no row" in text
     assert "missed too hot run-d000007 humidity" in text
+
+
+def test_flags_stand_beside_those_of_a_detector_that_guesses(
+    summary: Summary, finished: Finish
+) -> None:
+    spike = Detection(faults=32, precision=0.96, recall=1.0, f1=0.98, delay_s=1669.2)
+    anomalies = Anomalies(
+        judged=160_984, flagged=1073, overall=spike, by_fault={"spike": spike},
+        null_detector=Detection(faults=32, recall=0.0, f1=0.0), f1_above_random=0.95,
+        random_detector=Detection(faults=32, precision=0.02, recall=0.24, f1=0.03, delay_s=7.0),
+    )  # fmt: skip
+    found = msgspec.structs.replace(summary.verification, anomalies=anomalies)
+    text = text_of(written(msgspec.structs.replace(summary, verification=found), finished))
+    assert "Of 160,984 readings with a score 1,073 are flagged" in text
+    assert "spike 32 96.0% 100.0% 0.98 27 min 49 s" in text
+    assert "a detector that never flags 32 — 0.0% 0.00 —" in text
+    assert "one that flags as many at random 32 2.0% 24.0% 0.03 7 s" in text
 
 
 def test_a_failed_run_shows_why_readings_were_rejected(summary: Summary, finished: Finish) -> None:

@@ -38,7 +38,6 @@ def test_an_unknown_metric_is_refused_with_the_nearest_one() -> None:
     [
         "latency_ms.command.p99",
         "latency_ms.notification.p50",
-        "verification.anomalies.by_fault.stuck.recall",
         "verification.rollout.converged",
         "load.expired",
     ],
@@ -46,7 +45,12 @@ def test_an_unknown_metric_is_refused_with_the_nearest_one() -> None:
 def test_what_no_run_can_fill_yet_is_no_metric(name: str) -> None:
     with pytest.raises(UsageError, match=f"nothing measures {name} yet"):
         find(name)
-    assert [known for known in metrics() if "command" in known or "anomalies" in known] == []
+    assert [known for known in metrics() if "command" in known] == []
+
+
+def test_a_kind_of_fault_is_named_within_a_metric() -> None:
+    metric = find("verification.anomalies.by_fault.stuck.recall")
+    assert (metric.unit, metric.better) == ("share", "higher")
 
 
 @pytest.mark.parametrize("name", ["resources.cpu_s", "resources.cpu_s.*", "resources.cpu_s.", ""])

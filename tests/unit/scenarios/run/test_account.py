@@ -18,6 +18,7 @@ NOTHING = Findings(
     measured=None,
     readings=None,
     alerts=None,
+    anomalies=None,
     alone_per_s=None,
 )
 RUN = RunSummary(
