@@ -17,8 +17,8 @@ set rate_max = l.rate_max, flat_after = l.flat_after::interval,
     sampling_interval = l.every::interval
 from iot.devices as d
 join (values
-    ('d0', 0.5, '2 minutes', '10 seconds'),
-    ('d1', 0.05, '90 seconds', '1 minute'),
+    ('d0', 0.5, '25 seconds', '10 seconds'),
+    ('d1', 0.05, '40 seconds', '1 minute'),
     ('d2', null, '1 microsecond', '3 seconds'),
     ('d3', 2, null, '20 seconds')
 ) as l (serial_number, rate_max, flat_after, every) using (serial_number)
@@ -56,7 +56,7 @@ def _batches(random: np.random.Generator, count: int) -> Batches:
             t_us = int(clock_us[sensor])
             if random.random() < 0.1:
                 t_us -= int(random.integers(0, 300)) * SECOND_US
-            value = float(random.choice([20, 20, 20, 20, 20, 20.4, 60, -1e300, 1.7e308]))
+            value = float(random.choice([*[20] * 14, 20.4, 60, -1e300, 1.7e308]))
             batch.append((sensor, t_us, value))
         batch += batch[:: int(random.integers(3, 14))]
         if batches:
