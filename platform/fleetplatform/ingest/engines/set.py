@@ -87,6 +87,7 @@ class SetEngine:
                     await self._record_places(conn, arrivals, fresh)
                     return row, await self._rules.write_stored(conn, arrivals, fresh)
             except (
+                asyncpg.CheckViolationError,  # a partition was attached under way to the default
                 asyncpg.UniqueViolationError,
                 asyncpg.SerializationError,
                 asyncpg.DeadlockDetectedError,
