@@ -111,7 +111,7 @@ class StreamEngine:
     async def store(self, pool: Pool, arrivals: Arrivals, accepted: NDArray[np.intp]) -> Stored:
         """Store the accepted readings; on any error the state is built anew before the next."""
         look_up_all = False
-        for _ in range(TRIES_MAX):
+        for attempt in range(1, TRIES_MAX + 1):
             await self.restore(pool, arrivals.received_us)
             self._reserve()
             self._sound = False
@@ -120,14 +120,17 @@ class StreamEngine:
                 stored = await self._try(pool, arrivals, accepted, look_up_all)
             except (asyncpg.UniqueViolationError, asyncpg.SerializationError,
                     asyncpg.DeadlockDetectedError):
+                if attempt == TRIES_MAX:
+                    raise
                 look_up_all = True
-                continue
             except asyncpg.CheckViolationError:
                 # Their partition was attached while they were on their way to the default one.
-                continue
-            self._sound = True
-            return stored
-        raise asyncpg.UniqueViolationError("another writer kept storing the same readings")
+                if attempt == TRIES_MAX:
+                    raise
+            else:
+                self._sound = True
+                return stored
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _order(self, arrivals: Arrivals) -> None:
         """Have a clock that stands still, or was read by another machine, not repeat a time."""

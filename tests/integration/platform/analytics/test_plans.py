@@ -25,6 +25,8 @@ VALUES = {
     "since": "'2026-03-10T00:00:00Z'::timestamptz", "until": "'2026-03-11T00:00:00Z'::timestamptz",
     "sensor_id": f"{ID}::uuid", "sensor_type": "1", "device_id": "null", "group_id": f"{ID}::uuid",
     "organization_id": "null", "count": "10", "width": "'1 minute'", "longer_than": "'1 minute'",
+    "after_received": "'2026-03-10T00:00:00Z'::timestamptz", "flagged": "true",
+    "after_measured": "'2026-03-10T00:00:00Z'", "anomalies": "true", "bits": "1",
     "after_sensor": ID, "after_time": "'2026-03-10T00:00:00Z'", "after_id": ID,
 }  # fmt: skip
 """What a question is asked with, as SQL, by the name of its parameter."""

@@ -140,8 +140,8 @@ async def _add_sensor(owner: asyncpg.Connection, sensor_type: int) -> None:
             returning organization_id, device_id
         )
         insert into iot.sensors (organization_id, device_id, name, position, sensor_type, unit,
-            value_min, value_max, resolution)
-        select organization_id, device_id, 'x', 0, $1, 'V', 0, 1, 0.1 from d
+            value_min, value_max, resolution, sampling_interval)
+        select organization_id, device_id, 'x', 0, $1, 'V', 0, 1, 0.1, interval '10 s' from d
         """,
         sensor_type,
     )
