@@ -33,8 +33,8 @@ FILL = """
         returning *
     ), s as (
         insert into iot.sensors (organization_id, device_id, name, position, sensor_type, unit,
-            value_min, value_max, resolution)
-        select organization_id, device_id, 's' || n, n, 1, '', 0, 1, 0
+            value_min, value_max, resolution, sampling_interval)
+        select organization_id, device_id, 's' || n, n, 1, '', 0, 1, 0, interval '10 s'
         from d, generate_series(1, 4) as n
         returning *
     ), r as (

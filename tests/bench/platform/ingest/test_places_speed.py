@@ -18,9 +18,10 @@ SECOND_US = 1_000_000
 START_US = int(parse("2026-06-10T00:00:00Z", "instant") or 0)
 LONGITUDES = """
 insert into iot.sensors (
-    organization_id, device_id, name, position, sensor_type, unit, value_min, value_max, resolution
+    organization_id, device_id, name, position, sensor_type, unit, value_min, value_max, resolution,
+    sampling_interval
 )
-select organization_id, device_id, 'longitude', 1, {type}, '°', -180, 180, 0.000001
+select organization_id, device_id, 'longitude', 1, {type}, '°', -180, 180, 0.000001, interval '10 s'
 from iot.sensors
 """
 CIRCLES = f"""

@@ -40,8 +40,8 @@ with organization as (
     returning organization_id, device_id
 ), sensor as (
     insert into iot.sensors (organization_id, device_id, name, position, sensor_type, unit,
-        value_min, value_max, resolution)
-    select organization_id, device_id, 's' || n, 0, 1, 'K', -1e9, 1e9, 0.1
+        value_min, value_max, resolution, sampling_interval)
+    select organization_id, device_id, 's' || n, 0, 1, 'K', -1e9, 1e9, 0.1, interval '10 s'
     from device, generate_series(1, {SENSORS // ORGANIZATIONS}) as n
     returning organization_id, sensor_id
 )

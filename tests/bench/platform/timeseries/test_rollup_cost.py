@@ -57,8 +57,8 @@ with organization as (
     returning organization_id, device_id
 )
 insert into iot.sensors (organization_id, device_id, name, position, sensor_type, unit, value_min,
-    value_max, resolution)
-select organization_id, device_id, 's', 0, 1, 'K', -1e9, 1e9, 0.1 from device
+    value_max, resolution, sampling_interval)
+select organization_id, device_id, 's', 0, 1, 'K', -1e9, 1e9, 0.1, interval '10 s' from device
 """
 TOUCHED = "select count(*), count(distinct hour_start) as hours from iot.rollup_hours"
 

@@ -60,8 +60,8 @@ with organization as (
     select $1, sensor_id, device_type_id, 'run-d' || number, 'active', '1', '1' from given, type
 )
 insert into iot.sensors (organization_id, sensor_id, device_id, name, position, sensor_type, unit,
-                         value_min, value_max, resolution)
-select $1, sensor_id, sensor_id, 'temperature', 0, 1, '°C', -40, 85, 0.01 from given
+                         value_min, value_max, resolution, sampling_interval)
+select $1, sensor_id, sensor_id, 'temperature', 0, 1, '°C', -40, 85, 0.01, interval '10 s' from given
 """
 
 

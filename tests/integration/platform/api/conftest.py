@@ -174,7 +174,7 @@ class Filler:
             "jsonb": [{}, {"a": number}, [], None],
             "json": [{}, {"a": number}, []],
             "timestamp with time zone": ["2026-11-25T00:00:00Z", "2027-11-25T00:00:00Z", None],
-            "date": ["2026-11-25"],
+            "date": [f"{1900 + number % 100}-11-25"],
             "interval": ["1 day"],
             "point": ["(1,1)"],
             "box": ["(2,2),(1,1)"],

@@ -21,9 +21,12 @@ with latitude as (
     returning organization_id, device_id
 )
 insert into iot.sensors (
-    organization_id, device_id, name, position, sensor_type, unit, value_min, value_max, resolution
+    organization_id, device_id, name, position, sensor_type, unit, value_min, value_max, resolution,
+    sampling_interval
 )
-select organization_id, device_id, 'longitude', 1, 20, '°', -180, 180, 0.000001 from latitude
+select
+    organization_id, device_id, 'longitude', 1, 20, '°', -180, 180, 0.000001, interval '10 s'
+from latitude
 """
 GEOFENCES = """
 insert into iot.geofences (
