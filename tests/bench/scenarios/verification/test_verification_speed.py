@@ -61,7 +61,8 @@ with organization as (
 )
 insert into iot.sensors (organization_id, sensor_id, device_id, name, position, sensor_type, unit,
                          value_min, value_max, resolution, sampling_interval)
-select $1, sensor_id, sensor_id, 'temperature', 0, 1, '°C', -40, 85, 0.01, interval '10 s' from given
+select $1, sensor_id, sensor_id, 'temperature', 0, 1, '°C', -40, 85, 0.01, interval '10 s'
+from given
 """
 
 
