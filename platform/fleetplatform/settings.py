@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from fleetconf.units import Count, Duration, Size
+from fleetconf.units import Count, Duration, Rate, Size
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,6 +67,7 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     idempotency_interval: Duration
     rotation_interval: Duration
     rotation_rows: Count
+    retention_interval: Duration
 
 
 class EncryptionSettings(Settings, frozen=True, kw_only=True):
@@ -74,6 +75,15 @@ class EncryptionSettings(Settings, frozen=True, kw_only=True):
 
     keys: str | None
     active: str | None
+
+
+class ArchiveSettings(Settings, frozen=True, kw_only=True):
+    """Where readings go that retention policies archive, and how fast."""
+
+    folder: str | None
+    file_rows: Annotated[Count, msgspec.Meta(ge=1)]
+    rows_per_s: Annotated[Rate, msgspec.Meta(gt=0)]
+    policies: Count
 
 
 class EngineSettings(Settings, frozen=True, kw_only=True):
@@ -118,6 +128,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     ingest: IngestSettings
     registry: RegistrySettings
     worker: WorkerSettings
+    archive: ArchiveSettings
     encryption: EncryptionSettings
     engine: EngineSettings
     layout: LayoutSettings

@@ -26,7 +26,7 @@ from fleetplatform.errors import ForbiddenError
 from fleetplatform.registry import organizations
 from fleetplatform.registry.devices import Contact
 from fleetplatform.registry.organizations import Principal, Role
-from fleetplatform.settings import EncryptionKeys
+from fleetplatform.settings import ArchiveSettings, EncryptionKeys
 
 ACTING_IN = "Fleetstorm-Organization"
 
@@ -42,7 +42,8 @@ class Context:
     taken before has been answered for · offline_after_us: a device not heard of for longer, in
     virtual time, is offline · encryption: what opens readings of sensitive sensors ·
     credential_overlap_s: how long a device's tokens stay good beside a new one ·
-    idempotency_kept_s: so long an answer can be had again · import_lines_max: devices an import.
+    idempotency_kept_s: so long an answer can be had again · import_lines_max: devices an import ·
+    archive: where readings go that policies archive.
     """
 
     pool: Pool
@@ -54,6 +55,7 @@ class Context:
     credential_overlap_s: float
     import_lines_max: int
     idempotency_kept_s: float
+    archive: ArchiveSettings
 
     def contact(self) -> Contact:
         """What tells the devices that are online now."""

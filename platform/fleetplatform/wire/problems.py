@@ -89,6 +89,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "line_malformed": Code(422, "A line of an import cannot be read."),
         "method_not_allowed": Code(405, "The route exists, but not with this method."),
         "name_taken": Code(409, "Another of the organization has this name."),
+        "no_archive": Code(
+            409, "The platform has no folder for an archive; its operator gives one."
+        ),
         "no_key": Code(409, "It is encrypted with a key that the platform does not have."),
         "no_location": Code(404, "Where the device is was neither said nor reported yet."),
         "no_readings": Code(404, "The sensor is there, but has sent nothing yet."),
@@ -112,6 +115,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "overloaded": Code(429, "Too many readings wait already; come again after Retry-After."),
         "own_gateway": Code(422, "A device cannot be its own gateway."),
+        "policy_exists": Code(
+            409, "The organization has a retention policy for just these readings."
+        ),
         "proof_invalid": Code(
             403, "The proof is no signature of the right text by the certificate's key."
         ),
