@@ -23,8 +23,9 @@ def judge(
 ) -> NDArray[np.int8]:
     """A code of `Rejection` for each reading; 0 where it is taken. The first reason found counts.
 
-    A sensor of another organization is as unknown as one that does not exist. Where nothing can be
-    encrypted, no reading of a sensitive sensor is taken.
+    A sensor of another organization is as unknown as one that does not exist. An organization
+    with a quota of storage days gets none stored that is older. Where nothing can be encrypted, no
+    reading of a sensitive sensor is taken.
     """
     codes = np.zeros(len(arrivals), dtype=np.int8)
     if not directory.sensor_count:
@@ -39,6 +40,7 @@ def judge(
     earliest = arrivals.received_us - window.oldest_us
     latest = arrivals.received_us + window.newest_us
     in_window = (arrivals.t_us >= earliest) & (arrivals.t_us <= latest)
+    kept_from_us = arrivals.received_us - directory.organization_oldest_us[organization[owner]]
     speaking = directory.device_active[owner] & directory.device_active[arrivals.device]
     reasons = [
         (arrivals.malformed, Rejection.MALFORMED),
@@ -48,6 +50,7 @@ def judge(
         (~in_window, Rejection.OUT_OF_WINDOW),
         (~speaking, Rejection.DEVICE_INACTIVE),
         (~directory.sensor_active[sensor], Rejection.SENSOR_INACTIVE),
+        (arrivals.t_us < kept_from_us, Rejection.QUOTA_EXCEEDED),
     ]
     if not can_encrypt:
         reasons.append((directory.sensor_sensitive[sensor], Rejection.NO_KEY))

@@ -21,6 +21,7 @@ from fleetplatform.ingest.lane import Lane
 from fleetplatform.ingest.submission import Arrivals, Submission, gather
 from fleetplatform.registry.directory import Directory
 from fleetplatform.settings import EncryptionKeys, PlatformSettings
+from fleetplatform.timeseries.stored_days import StoredDays
 from fleetplatform.wire.problems import DETAILS, Rejection
 from fleetplatform.wire.resources.receipts import Receipt, RejectedReading
 
@@ -91,6 +92,7 @@ class Batcher:
         self._received_us = 0
         self._task: asyncio.Task[None] | None = None
         self._window = Window(round(self._limits.oldest * 1e6), round(self._limits.newest * 1e6))
+        self._days = StoredDays()
         self.contact = LastContact()
 
     @property
@@ -220,6 +222,14 @@ class Batcher:
         self, arrivals: Arrivals, accepted: NDArray[np.intp], began_s: float
     ) -> NDArray[np.bool_]:
         """Commit the accepted readings; which of them were stored before."""
+        directory = self._directory
+        behind = directory.sensor_device[arrivals.sensor[accepted]]
+        await self._days.note(
+            self._pool,
+            directory.organizations,
+            directory.device_organization[behind],
+            arrivals.t_us[accepted],
+        )
         stored = await self._engine.store(self._pool, arrivals, accepted)
         duplicates = int(stored.duplicate.sum())
         self._metrics.batch_stored(
@@ -231,7 +241,6 @@ class Batcher:
             time.perf_counter() - began_s,
         )
         self.contact.note(arrivals.device[accepted], arrivals.received_us)
-        behind = self._directory.sensor_device[arrivals.sensor[accepted]]
         self.contact.note(behind, arrivals.received_us)
         return stored.duplicate
 

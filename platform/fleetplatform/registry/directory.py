@@ -21,6 +21,7 @@ from fleetplatform.registry.calibrations import NEVER_US, Calibrations, Entered
 from fleetplatform.registry.identifiers import Halves, IdIndex, halves_of
 from fleetplatform.registry.names import SensorNames
 
+DAY_US = 86_400_000_000
 _DIGEST_KEY = 16
 _HALF = (1 << 64) - 1
 _NO_TOKEN = (b"", -1, 0)
@@ -46,8 +47,9 @@ class Directory:
     Devices: device_high, device_low (halves of the id), device_organization, device_type,
     device_gateway (-1: none), device_active. Sensors: sensor_high, sensor_low, sensor_device,
     sensor_type, sensor_active, sensor_sensitive, value_min, value_max; `calibrations` are those of
-    all of them. Organizations: organization_rate (readings a second that their devices may send,
-    infinite without a quota). `version` grows with every change.
+    all of them. Organizations: organization_rate (readings a second that their devices may send)
+    and organization_oldest_us (how old readings may be), both infinite without a quota. `version`
+    grows with every change.
     """
 
     def __init__(self) -> None:
@@ -59,6 +61,7 @@ class Directory:
         self.organizations: list[UUID] = []
         self._organizations = IdIndex.empty()
         self.organization_rate = np.zeros(0)
+        self.organization_oldest_us = np.zeros(0)
         self._devices = IdIndex.empty()
         self.device_organization = np.zeros(0, dtype=np.int32)
         self.device_type = np.zeros(0, dtype=np.int32)
@@ -177,11 +180,14 @@ class Directory:
 
     def _apply_quotas(self, rows: list[Any]) -> None:
         at = self._organizations.find(*halves_of([row["organization_id"] for row in rows]))
-        rates = np.full(len(self.organizations), np.inf)
-        rates[: len(self.organization_rate)] = self.organization_rate
-        rates[at] = [np.inf if row["readings_per_s"] is None else row["readings_per_s"]
-                     for row in rows]
-        self.organization_rate = rates
+        count = len(self.organizations)
+        self.organization_rate = _put_limits(
+            self.organization_rate, count, at, [row["readings_per_s"] for row in rows]
+        )
+        days = [row["storage_days"] for row in rows]
+        self.organization_oldest_us = _put_limits(
+            self.organization_oldest_us, count, at, [one and one * DAY_US for one in days]
+        )
 
     def _apply_devices(self, found: changes.Devices) -> None:
         fresh = np.flatnonzero(self._devices.find(found.high, found.low) < 0)
@@ -258,6 +264,16 @@ def _put(column: Any, count: int, at: NDArray[np.int32], values: Any) -> Any:
     grown = np.zeros(count, dtype=column.dtype)
     grown[: len(column)] = column
     grown[at] = values
+    return grown
+
+
+def _put_limits(
+    column: NDArray[np.float64], count: int, at: NDArray[np.int32], limits: list[float | None]
+) -> NDArray[np.float64]:
+    """A copy of a column of limits, grown to `count`, with some set anew; None is infinite."""
+    grown = np.full(count, np.inf)
+    grown[: len(column)] = column
+    grown[at] = [np.inf if one is None else one for one in limits]
     return grown
 
 

@@ -1,7 +1,7 @@
 """Quotas: what an organization may have at most, and what it has.
 
 Devices and rules are counted here, before they are made; ingest limits readings a second
-(`ingest.quotas`). `storage_days` is kept and shown.
+(`ingest.quotas`) and takes none that is older than an organization may store (`ingest.admission`).
 """
 
 from collections.abc import Sequence

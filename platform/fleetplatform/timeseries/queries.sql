@@ -9,6 +9,12 @@ from iot.find_stored(
 -- Whether the partition of such readings is there.
 select iot.ensure_partition(:measured::timestamptz, :sensor_type::smallint);
 
+-- name: note_days(organizations, days)!
+-- Days of which readings of some organizations are stored from now on.
+insert into iot.organization_days (organization_id, day)
+select * from unnest(:organizations::uuid[], :days::date[])
+on conflict do nothing;
+
 -- name: stray_readings()
 -- What lies in default partitions, by span and type.
 select measured_from, sensor_type, reading_count from iot.stray_readings();

@@ -196,7 +196,7 @@ DETAILS = {
     Rejection.OUT_OF_WINDOW: "the time is too far in the past or in the future",
     Rejection.DEVICE_INACTIVE: "the device is suspended, decommissioned or not yet provisioned",
     Rejection.SENSOR_INACTIVE: "the sensor is not active",
-    Rejection.QUOTA_EXCEEDED: "the organization's quota of readings is used up",
+    Rejection.QUOTA_EXCEEDED: "older than the organization's quota storage_days lets readings be",
     Rejection.NO_KEY: "the sensor is sensitive, and the platform has no key to encrypt it with",
     Rejection.MALFORMED: "a reading needs sensor, t and v of the right kind",
 }

@@ -56,6 +56,8 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.device_type_versions": "registry",
         "iot.device_types": "registry",
         "iot.devices": "registry",
+        "iot.device_contacts": "registry",
+        "iot.organization_days": "timeseries",
         "iot.organization_quotas": "registry",
         "iot.organization_rates": "registry",
         "iot.key_rotations": "timeseries",

@@ -80,9 +80,12 @@ declare
         end,
         case when firmware is not null then 'd.firmware_version = $7' end,
         case when gateway is not null then 'd.gateway_id = $8' end,
-        case is_online
-            when true then 'd.last_seen_at >= $9'
-            when false then '(d.last_seen_at is null or d.last_seen_at < $9)'
+        case
+            when is_online is not null then format(
+                '%s exists (select from iot.device_contacts as c'
+                ' where c.device_id = d.device_id and c.last_seen_at >= $9)',
+                case when is_online then '' else 'not' end
+            )
         end
     );
 begin

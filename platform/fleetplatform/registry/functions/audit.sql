@@ -9,7 +9,7 @@ declare
     );
     why text := nullif(current_setting('app.reason', true), '');
     happened timestamptz := iot.now();
-    silent text[] := array['revision', 'created_at', 'last_seen_at'];
+    silent text[] := array['revision', 'created_at'];
     key_columns text[];
     rest text;
     same_key text;

@@ -70,7 +70,7 @@ from (select * from iot.device_credentials where revision > :seen order by revis
 
 -- name: changed_quotas(seen)
 -- Limits of readings newer than a revision.
-select organization_id, readings_per_s, revision
+select organization_id, readings_per_s, storage_days, revision
 from iot.organization_quotas
 where revision > :seen
 order by revision, organization_id;

@@ -28,20 +28,32 @@ from unnest(
 );
 
 -- name: record_contact(device_ids, seen_at)!
--- The last contact of many devices.
-update iot.devices as d
-set last_seen_at = c.seen_at
-from unnest(:device_ids::uuid[], :seen_at::timestamptz[]) as c (device_id, seen_at)
-where d.device_id = c.device_id;
+-- The last contact of many devices, each once.
+with contact as (
+    select * from unnest(:device_ids::uuid[], :seen_at::timestamptz[]) as c (device_id, seen_at)
+), known as (
+    update iot.device_contacts as d
+    set last_seen_at = c.seen_at
+    from contact as c
+    where d.device_id = c.device_id
+    returning d.device_id
+)
+insert into iot.device_contacts (organization_id, device_id, last_seen_at)
+select d.organization_id, d.device_id, c.seen_at
+from contact as c
+join iot.devices as d using (device_id)
+where device_id not in (select k.device_id from known as k)
+on conflict (device_id) do update set last_seen_at = excluded.last_seen_at;
 
 -- name: find_device(device_id)^
 -- One device that the caller sees.
 select
     d.organization_id, d.device_id, d.serial_number, d.device_status, t.name as device_type,
     d.device_type_version, d.hardware_revision, d.firmware_version, d.tags, d.gateway_id,
-    d.last_seen_at, d.created_at, d.revision
+    c.last_seen_at, d.created_at, d.revision
 from iot.devices as d
 join iot.device_types as t using (device_type_id)
+left join iot.device_contacts as c using (device_id)
 where d.device_id = :device_id;
 
 -- name: list_devices(sort, descending, after_value, after_id, count, serial, type, status, tags, group_id, firmware, gateway_id, seen_since, is_online)
@@ -49,7 +61,7 @@ where d.device_id = :device_id;
 select
     d.organization_id, d.device_id, d.serial_number, d.device_status, t.name as device_type,
     d.device_type_version, d.hardware_revision, d.firmware_version, d.tags, d.gateway_id,
-    d.last_seen_at, d.created_at, d.revision
+    c.last_seen_at, d.created_at, d.revision
 from iot.find_devices(
     :sort::text, :descending::boolean, :after_value::text, :after_id::uuid, :count::int,
     :serial::text, :type::text, :status::text, :tags::text[], :group_id::uuid, :firmware::text,
@@ -57,6 +69,7 @@ from iot.find_devices(
 ) with ordinality as p (device_id, at)
 join iot.devices as d using (device_id)
 join iot.device_types as t using (device_type_id)
+left join iot.device_contacts as c using (device_id)
 order by p.at;
 
 -- name: change_device(organization_id, device_id, expected, changes_tags, tags, changes_firmware, firmware_version, changes_gateway, gateway_id)^

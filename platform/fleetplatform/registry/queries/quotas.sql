@@ -8,7 +8,8 @@ left join iot.organization_quotas as q using (organization_id)
 where o.organization_id = :organization_id;
 
 -- name: find_usage(organization_id, fresh_s)^
--- What a visible organization has; a rate that was counted long ago is none.
+-- What a visible organization has; a rate that was counted long ago is none. Storage: the age in
+-- days of the oldest day with readings.
 select
     u.devices, u.rules,
     coalesce((
@@ -16,7 +17,12 @@ select
         from iot.organization_rates as r
         where r.organization_id = :organization_id
           and r.measured_at > clock_timestamp() - make_interval(secs => :fresh_s)
-    ), 0) as readings_per_s
+    ), 0) as readings_per_s,
+    coalesce((
+        select greatest((iot.now() at time zone 'UTC')::date - min(d.day), 0)
+        from iot.organization_days as d
+        where d.organization_id = :organization_id
+    ), 0) as storage_days
 from iot.quota_usage(:organization_id) as u;
 
 -- name: lock_quotas()^

@@ -16,7 +16,7 @@ class NewQuotas(Body, frozen=True, kw_only=True):
     """PUT /v1/organizations/{organization_id}/quotas: all of them; null or left out means none.
 
     devices: those that are not decommissioned · readings_per_s: of all devices together · rules:
-    active alert rules · storage_days: how long readings are kept.
+    active alert rules · storage_days: how old a reading may be.
     """
 
     devices: Annotated[int, Meta(ge=0, le=_COUNT_MAX)] | None = None
@@ -45,7 +45,8 @@ class Use(Reply, frozen=True, kw_only=True):
 class Usage(Reply, frozen=True, kw_only=True):
     """GET /v1/organizations/{organization_id}/usage.
 
-    readings_per_s.used: as ingest counted over the last seconds · storage_days.used: null.
+    readings_per_s.used: as ingest counted over the last seconds · storage_days.used: how many days
+    ago the oldest stored readings were measured.
     """
 
     organization_id: UUID

@@ -264,7 +264,7 @@ async def _check_that_contact_is_the_databases(
     owner: asyncpg.Connection, device: uuid.UUID, seen_us: int
 ) -> None:
     stored = await owner.fetchval(
-        "select (extract(epoch from last_seen_at) * 1000000)::bigint from iot.devices"
+        "select (extract(epoch from last_seen_at) * 1000000)::bigint from iot.device_contacts"
         " where device_id = $1",
         device,
     )

@@ -185,7 +185,7 @@ LIMITED = {
     "alert_rules", "alert_events", "device_groups", "device_group_members",
     "sensor_hourly_aggregates", "maintenance_records", "reprocessing_jobs",
     "device_locations", "device_places", "geofence_presences", "geofence_events",
-    "device_certificates", "device_configuration_versions", "claim_tokens",
+    "device_certificates", "device_contacts", "device_configuration_versions", "claim_tokens",
 }  # fmt: skip
 """Tables of which people who are limited to groups of devices see a part; sensor_data says so in
 its own tenant policy, which is cheaper by row."""
@@ -252,11 +252,13 @@ NOT_AUDITED = {
     "alert_events": "is itself a record of what happened",
     "alerts": "raised and cleared by readings; each step is an alert event",
     "audit_log": "is the audit",
+    "device_contacts": "noted by ingest",
     "device_locations": "is itself a history, with who told it",
     "device_places": "follow from the history of locations",
     "geofence_events": "is itself a record of what happened",
     "geofence_presences": "follow from the history of locations",
     "idempotency_keys": "requests and their answers, kept for a day",
+    "organization_days": "noted by ingest",
     "organization_rates": "counted by ingest",
     "reprocessing_jobs": "carry who asked for them; their progress is the worker's",
     "rollup_hours": "follow from readings",

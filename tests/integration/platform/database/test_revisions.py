@@ -61,7 +61,10 @@ async def test_contact_moves_no_revision_and_waits_for_nobody(
     async with owner.transaction():
         await _add_type(owner, "first")
         async with asyncio.timeout(5):
-            await other.execute("update iot.devices set last_seen_at = now()")
+            await other.execute(
+                "insert into iot.device_contacts select organization_id, device_id, now()"
+                " from iot.devices"
+            )
     await other.close()
     assert await owner.fetchval("select revision from iot.devices") == device
     await owner.execute("update iot.devices set device_status = 'active'")

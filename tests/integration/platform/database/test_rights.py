@@ -71,10 +71,12 @@ async def test_partitions_and_private_tables_are_granted_to_nobody(
                 "sensor_hourly_sums": "INSERT SELECT UPDATE",
                 "detector_checkpoints": "INSERT SELECT UPDATE",
                 "organizations": "SELECT",
+                "organization_days": "INSERT",
                 "organization_quotas": "SELECT",
                 "organization_rates": "INSERT SELECT UPDATE",
                 "device_types": "SELECT",
                 "device_type_versions": "SELECT",
+                "device_contacts": "INSERT SELECT",
                 "devices": "SELECT",
                 "device_credentials": "SELECT",
                 "sensors": "SELECT",
@@ -109,7 +111,7 @@ async def test_ingest_may_do_what_it_must_and_no_more(
         """,
         role,
     )
-    assert columns == ["iot.devices.last_seen_at UPDATE"]
+    assert columns == ["iot.device_contacts.last_seen_at UPDATE"]
 
 
 MAY_DELETE = {

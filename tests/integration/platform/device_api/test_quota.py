@@ -12,6 +12,13 @@ THERMOMETER = NewDevice(serial_number="t", device_type="thermometer")
 METRIC = 'fleetstorm_requests_over_quota_total{quota="readings_per_s"} '
 
 
+DAY_US = 86_400_000_000
+
+
+def aged(days: float) -> dict[str, object]:
+    return {"sensor": "temperature", "t": wall_now_us() - round(days * DAY_US), "v": 1.0}
+
+
 def readings(count: int) -> list[dict[str, object]]:
     now_us = wall_now_us()
     return [{"sensor": "temperature", "t": now_us - i, "v": 1.0} for i in range(count)]
@@ -106,3 +113,22 @@ async def test_usage_says_what_was_sent_of_late(platform, eventually):
         return (await client.usage(tenant.organization_id)).readings_per_s.used > 10
 
     await eventually(seen)
+
+
+async def test_readings_older_than_the_storage_days_are_refused_and_their_age_is_reported(
+    platform, eventually
+):
+    """Virtual time of the shared service is the wall clock's."""
+    tenant = await platform.tenant(THERMOMETER)
+    await platform.operator().put_quotas(tenant.organization_id, NewQuotas(storage_days=3))
+
+    async def holds() -> bool:
+        answer = await platform.post(tenant.token("t"), [aged(3.01)])
+        return [one["code"] for one in answer.body["rejected"]] == ["quota_exceeded"]
+
+    await eventually(holds)
+    answer = await platform.post(tenant.token("t"), [aged(3.01), aged(2.5), aged(0)])
+    assert (answer.status, answer.body["accepted"], answer.body["rejected_total"]) == (200, 2, 1)
+    usage = await Client(platform.url, tenant.api_key).usage(tenant.organization_id)
+    assert usage.storage_days.limit == 3
+    assert usage.storage_days.used in (2, 3)

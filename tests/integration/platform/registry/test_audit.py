@@ -158,15 +158,6 @@ async def test_a_new_device_is_one_entry_with_all_that_it_brings(tenancy: Tenanc
     assert (told[1], told[2], told[3]) == ("changed", ["revoked_at"], None)
 
 
-async def test_contact_is_no_change(tenancy: Tenancy, pool_as) -> None:
-    await _enrol(tenancy, 2)
-    ingest = await pool_as("iot_ingest")
-    assert await ingest.execute("update iot.devices set last_seen_at = clock_timestamp()") == (
-        "UPDATE 2"
-    )
-    assert [one[1] for one in await tenancy.entries("device")] == ["created", "created"]
-
-
 async def test_the_log_holds_no_secret(tenancy: Tenancy) -> None:
     enrolled = await _enrol(tenancy, 2)
     await tenancy.owner.execute(

@@ -45,7 +45,8 @@ async def test_filters_are_joined_by_and(registry: Registry) -> None:
     tenant = await registry.tenant()
     ids = await registry.enrol(tenant, *FLEET)
     await registry.owner.execute(
-        "update iot.devices set last_seen_at = to_timestamp($2) where device_id = $1",
+        "insert into iot.device_contacts select organization_id, device_id, to_timestamp($2)"
+        " from iot.devices where device_id = $1",
         ids["c"],
         CONTACT.now_us / 1e6,
     )
@@ -108,9 +109,6 @@ async def test_a_revision_moves_with_a_real_change_only(registry: Registry) -> N
     device = (await registry.enrol(tenant, FLEET[2]))["a"]
     pool = registry.pool
     before = await devices.read(pool, tenant, device, CONTACT)
-    await registry.owner.execute(
-        "update iot.devices set last_seen_at = now() where device_id = $1", device
-    )
     same = await devices.change(pool, tenant, device, DeviceChange(tags=("z", "y", "x")), None,
                                 CONTACT)  # fmt: skip
     assert same.revision == before.revision

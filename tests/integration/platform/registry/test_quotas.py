@@ -95,7 +95,7 @@ async def test_who_may_set_quotas(platform, platform_rows):
     above, own = Client(platform.url, parent.api_key), Client(platform.url, child.api_key)
     put = await above.put_quotas(child.organization_id, NewQuotas(devices=5, storage_days=30))
     assert await own.quotas(child.organization_id) == put
-    assert (await own.usage(child.organization_id)).storage_days == Use(limit=30, used=None)
+    assert (await own.usage(child.organization_id)).storage_days == Use(limit=30, used=0)
     error = await refused(own.put_quotas(child.organization_id, NewQuotas()))
     assert (error.status, error.code) == (403, "forbidden")
     other = Client(platform.url, stranger.api_key)

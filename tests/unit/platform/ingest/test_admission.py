@@ -21,6 +21,7 @@ def directory() -> Directory:
     made.device_active = np.array([True, True, True, False])
     made.device_gateway = np.array([1, -1, -1, 1], dtype=np.int32)
     made.device_organization = np.array([0, 0, 1, 0], dtype=np.int32)
+    made.organization_oldest_us = np.array([np.inf, np.inf])
     return made
 
 
@@ -47,6 +48,16 @@ def test_the_window_includes_its_ends():
     times = [NOW - 101, NOW - 100, NOW + 10, NOW + 11]
     assert codes(*(one(0, 0, t) for t in times)) == [
         Rejection.OUT_OF_WINDOW, Rejection.ACCEPTED, Rejection.ACCEPTED, Rejection.OUT_OF_WINDOW,
+    ]  # fmt: skip
+
+
+def test_storage_days_bound_the_age_of_an_organizations_readings():
+    made = directory()
+    made.organization_oldest_us = np.array([50.0, np.inf])
+    arrivals = gather([one(0, 0, NOW - 50), one(0, 0, NOW - 51), one(2, 2, NOW - 51)], NOW)
+    found = judge(arrivals, made, WINDOW, can_encrypt=True)
+    assert [Rejection(int(code)) for code in found] == [
+        Rejection.ACCEPTED, Rejection.QUOTA_EXCEEDED, Rejection.ACCEPTED,
     ]  # fmt: skip
 
 
