@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 import asyncpg
 
@@ -23,15 +26,18 @@ from fleetplatform.database.queries import load
 from fleetplatform.database.roles import LOGINS, MIGRATOR, OWNER, SERVICES, ensure_roles
 from fleetplatform.encryption import keys
 from fleetplatform.encryption.keys import encode_keys, generate_keys, read_keys
-from fleetplatform.errors import DatabaseError, SettingsError
+from fleetplatform.errors import ArchiveError, DatabaseError, SettingsError
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.timeseries import inventory
 from fleetplatform.timeseries.inventory import PartitionInfo
 from fleetplatform.timeseries.layouts import make_storage
+from fleetplatform.timeseries.retention import restore
+from fleetplatform.timeseries.retention.restore import Restored
 
 __all__ = [
-    "DatabaseError", "DatabaseState", "PartitionInfo", "PreparedDatabase", "SettingsError",
-    "encode_keys", "generate_keys", "own_database", "prepare_database", "read_keys", "read_state",
+    "ArchiveError", "DatabaseError", "DatabaseState", "PartitionInfo", "PreparedDatabase",
+    "Restored", "SettingsError", "encode_keys", "generate_keys", "own_database",
+    "prepare_database", "read_keys", "read_state", "restore_readings",
 ]  # fmt: skip
 
 OLDEST_VERSION = 18
@@ -131,6 +137,20 @@ async def read_state(url: str) -> DatabaseState:
         indexes=tuple(layout["indexes"]),
         partitions=tuple(parts),
     )
+
+
+async def restore_readings(
+    url: str,
+    folder: Path,
+    organization: UUID,
+    span: tuple[datetime, datetime],
+    kept: timedelta,
+) -> Restored:
+    """Bring archived readings of an organization back; raises DatabaseError, ArchiveError."""
+    url = own_database(url)
+    async with _connected(url) as conn:
+        with _asked(url):
+            return await restore.restore(conn, folder, organization, span, kept)
 
 
 def own_database(url: str) -> str:

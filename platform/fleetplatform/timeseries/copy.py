@@ -47,10 +47,15 @@ async def write(conn: Connection, rows: Rows) -> None:
 
     Raises asyncpg.UniqueViolationError when one is stored already; then none is.
     """
+    await write_to(conn, "sensor_data", "iot", rows)
+
+
+async def write_to(conn: Connection, table: str, schema: str | None, rows: Rows) -> None:
+    """Into another table with the same columns; None: a temporary one."""
     columns = _COLUMNS if rows.metadata is None else (*_COLUMNS, _METADATA)
     await conn.copy_to_table(
-        "sensor_data",
-        schema_name="iot",
+        table,
+        schema_name=schema,
         columns=columns,
         format="binary",
         source=_stream(rows),

@@ -379,3 +379,40 @@ $$;
 comment on function iot.drop_empty_spans(timestamptz) is
     'Drop the months before a time whose types are all gone and that hold nothing; how many.';
 grant execute on function iot.drop_empty_spans(timestamptz) to iot_worker;
+
+create or replace function iot.forget_days(before timestamptz) returns integer
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+    one record;
+    forgotten integer := 0;
+begin
+    for one in
+        select d.organization_id, d.day from iot.organization_days as d
+        where d.day < before::date and d.organization_id in (
+            select p.organization_id from iot.data_retention_policies as p
+            union
+            select q.organization_id from iot.organization_quotas as q
+            where q.storage_days is not null
+        )
+    loop
+        perform from iot.sensor_data as r
+        where r.organization_id = one.organization_id
+          and r.measurement_timestamp >= one.day::timestamptz
+          and r.measurement_timestamp < (one.day + 1)::timestamptz
+        limit 1;
+        if not found then
+            delete from iot.organization_days as d
+            where d.organization_id = one.organization_id and d.day = one.day;
+            forgotten := forgotten + 1;
+        end if;
+    end loop;
+    return forgotten;
+end
+$$;
+comment on function iot.forget_days(timestamptz) is
+    'Forget the days before a time of which an organization has no readings in the table any more;'
+    ' how many.';
+grant execute on function iot.forget_days(timestamptz) to iot_worker;

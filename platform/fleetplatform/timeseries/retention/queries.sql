@@ -224,3 +224,70 @@ where organization_id = :organization_id
 -- name: take(manifest_id)
 -- Delete the readings of a manifest and give them.
 select * from iot.take_readings(:manifest_id);
+
+-- name: forget_days(before)$
+-- Days that have no readings any more.
+select iot.forget_days(:before);
+
+-- name: wait_for_retention()!
+-- Until nobody else keeps readings in order; to the end of the session.
+select pg_advisory_lock(hashtextextended('fleetstorm retention', 0));
+
+-- name: files_between(organization_id, since, until)
+-- Files of an organization with readings of a span, the oldest first.
+select * from iot.archive_manifests
+where organization_id = :organization_id and action = 'archive' and manifest_state = 'dropped'
+  and span_from < :until and span_to > :since and reading_count > 0
+order by span_from, sensor_type, manifest_id;
+
+-- name: has_organization(organization_id)$
+-- Whether there is such an organization.
+select exists (select from iot.organizations where organization_id = :organization_id);
+
+-- name: make_restored()!
+-- A place for the readings of a file, gone with the transaction.
+create temporary table restored on commit drop as
+select
+    measurement_timestamp, received_at, measurement_value, raw_value, sensor_id, device_id,
+    organization_id, anomaly_score, sensor_type, data_quality, is_anomaly, measurement_metadata
+from iot.sensor_data
+with no data;
+
+-- name: bring_back()!
+-- What of it is not in the table.
+insert into iot.sensor_data (
+    measurement_timestamp, received_at, measurement_value, raw_value, sensor_id, device_id,
+    organization_id, anomaly_score, sensor_type, data_quality, is_anomaly, measurement_metadata
+)
+select
+    measurement_timestamp, received_at, measurement_value, raw_value, sensor_id, device_id,
+    organization_id, anomaly_score, sensor_type, data_quality, is_anomaly, measurement_metadata
+from restored
+on conflict do nothing;
+
+-- name: brought_back(sensor_type, span_from, span_to)
+-- The readings of the table that are those of the file.
+select
+    d.sensor_id, d.device_id, d.measurement_timestamp, d.received_at,
+    coalesce(d.measurement_value, 'NaN'), coalesce(d.raw_value, 'NaN'),
+    coalesce(d.anomaly_score, 'NaN'), d.data_quality, d.is_anomaly,
+    iot.metadata_hash(d.measurement_metadata), d.value_encrypted is not null
+from restored as r
+join iot.sensor_data as d using (sensor_id, measurement_timestamp)
+where d.sensor_type = :sensor_type::smallint
+  and d.measurement_timestamp >= :span_from
+  and d.measurement_timestamp < :span_to;
+
+-- name: set_restored(manifest_id, kept)!
+-- Its readings are in the table again, and stay there for a while.
+update iot.archive_manifests
+set manifest_state = 'restored', pinned_until = iot.now() + :kept::interval,
+    state_at = clock_timestamp()
+where manifest_id = :manifest_id;
+
+-- name: note_restored_days()!
+-- Of which days the organization has readings again.
+insert into iot.organization_days (organization_id, day)
+select distinct organization_id, (measurement_timestamp at time zone 'UTC')::date
+from restored
+on conflict do nothing;

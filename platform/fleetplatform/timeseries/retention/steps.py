@@ -44,6 +44,11 @@ class Swept:
     expired: int = 0
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing left the table."""
+        return not (self.partitions or self.archived or self.expired)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

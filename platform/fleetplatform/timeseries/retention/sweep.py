@@ -50,6 +50,7 @@ class _Sweep:
         except ArchiveError as error:
             self._steps.tell(error)
         await self._finish()
+        await self._forget_days()
         return self._swept
 
     async def _begin(self) -> None:
@@ -99,6 +100,14 @@ class _Sweep:
             _log.warning("the partition is locked and tried again", partition=span.relation)
             return
         self._on_step("detached")
+
+    async def _forget_days(self) -> None:
+        """Of which days readings are in the table, where some may have been the last."""
+        state = await _queries.state(self._conn)
+        if self._swept.is_empty or state["keep_days"] is None:
+            return
+        last = state["today"] - timedelta(days=state["keep_days"] - 1)
+        await _queries.forget_days(self._conn, before=datetime.combine(last, time(), UTC))
 
     def _check_folder(self, groups: list[Group]) -> None:
         """Nothing leaves the table for an archive that cannot be written."""

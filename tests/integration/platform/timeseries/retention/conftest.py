@@ -47,6 +47,7 @@ class Store:
         self.organizations: list[uuid.UUID] = []
         self.sensors: dict[tuple[int, int], list[Any]] = {}
         self.stored: Counter[Reading] = Counter()
+        self.before: list[Any] = []
 
     async def set_clock(self, now: datetime) -> None:
         await self.owner.execute(
