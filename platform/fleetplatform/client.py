@@ -37,6 +37,7 @@ from fleetplatform.wire.resources.devices import (
 )
 from fleetplatform.wire.resources.organizations import FoundedOrganization, NewOrganization
 from fleetplatform.wire.resources.quotas import NewQuotas, Quotas, Usage
+from fleetplatform.wire.resources.retention import NewRetentionPolicy, RetentionPolicy
 
 __all__ = ["ApiError", "Client"]
 
@@ -159,6 +160,10 @@ class Client:
     async def create_alert_rule(self, new: NewAlertRule) -> AlertRule:
         """Save an alert rule; with an organization's API key."""
         return await self._send("POST", "/v1/alert-rules", new, AlertRule)
+
+    async def create_retention_policy(self, new: NewRetentionPolicy) -> RetentionPolicy:
+        """Say how long some readings stay; with an administrator's API key."""
+        return await self._send("POST", "/v1/retention-policies", new, RetentionPolicy)
 
     async def alerts(self, *, status: str | None = None, limit: int | None = None) -> Alerts:
         """The newest alerts of the organization, all or those with a status."""

@@ -81,7 +81,7 @@ class ArchiveSettings(Settings, frozen=True, kw_only=True):
     """Where readings go that retention policies archive, and how fast."""
 
     folder: str | None
-    file_rows: Annotated[Count, msgspec.Meta(ge=1)]
+    file_rows: Count
     rows_per_s: Annotated[Rate, msgspec.Meta(gt=0)]
     policies: Count
 

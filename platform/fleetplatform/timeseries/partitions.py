@@ -45,7 +45,10 @@ class Partitions:
         self._not_before_s: dict[tuple[str, int], float] = {}
 
     async def ensure(
-        self, pool: Pool | Connection, measured_us: NDArray[np.int64], sensor_type: NDArray[np.int16]
+        self,
+        pool: Pool | Connection,
+        measured_us: NDArray[np.int64],
+        sensor_type: NDArray[np.int16],
     ) -> None:
         """Have the partitions of n readings made where they are missing, before they are stored.
 

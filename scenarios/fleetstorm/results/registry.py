@@ -18,7 +18,6 @@ from fleetstorm.errors import UsageError
 from fleetstorm.results.summary import Better, Summary
 
 _NOT_YET = (
-    "load.expired",
     "latency_ms.notification.",
     "latency_ms.command.",
     "verification.anomalies.",

@@ -121,3 +121,22 @@ select
 from iot.alerts as alert
 join iot.alert_rules as rule using (organization_id, rule_id)
 where alert.organization_id = any(:organizations::uuid[]);
+
+-- name: hold_retention()!
+-- Wait until no reading is on its way into the archive or out of it, and keep it so.
+select pg_advisory_lock(hashtextextended('fleetstorm retention', 0));
+
+-- name: retired_partitions()
+-- Tables that were partitions and whose readings are in no other place yet.
+select relation from iot.retired_partitions;
+
+-- name: archived_files(organizations)
+-- The files whose readings are in no table any more.
+select file from iot.archive_manifests
+where organization_id = any(:organizations::uuid[])
+  and action = 'archive' and manifest_state = 'dropped' and file is not null;
+
+-- name: expired_readings(organizations)
+-- What was deleted, by sensor.
+select sensor_id, reading_count, readings_hash from iot.expired_readings
+where organization_id = any(:organizations::uuid[]);

@@ -41,7 +41,8 @@ def main() -> int:
 
 
 def _end_with_worker() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # past Python's buffer, whose lock would be held at exit
+        pass
     os._exit(1)
 
 

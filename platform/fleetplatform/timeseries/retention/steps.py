@@ -131,7 +131,7 @@ class Steps:
         return True
 
     async def _take(self, manifest: Manifest) -> bool:
-        """Delete from the table what the verified file holds, and nothing else."""
+        """Have the table without what the verified file holds, and nothing else."""
         try:
             async with self._conn.transaction():
                 taken = await rows.read(self._conn, _queries.take.sql, manifest["manifest_id"])

@@ -117,7 +117,7 @@ async def test_ingest_may_do_what_it_must_and_no_more(
 MAY_DELETE = {
     "iot_api device_group_members", "iot_api device_group_shares", "iot_api device_groups",
     "iot_api user_group_members", "iot_api user_groups", "iot_worker rollup_hours",
-    "iot_worker idempotency_keys",
+    "iot_worker idempotency_keys", "iot_api data_retention_policies",
 }  # fmt: skip
 """Ties, groups and answers kept for a while may go; what happened, and who exists, stays."""
 
