@@ -41,7 +41,8 @@ def main() -> int:
 
 
 def _end_with_worker() -> None:
-    while os.read(sys.stdin.fileno(), 1024):  # past Python's buffer, whose lock would be held at exit
+    # Past Python's buffer, whose lock would be held when the interpreter ends.
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     os._exit(1)
 
