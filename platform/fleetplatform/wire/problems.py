@@ -22,6 +22,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "already_provisioned": Code(
             409, "The device made its first contact before; nothing was changed."
         ),
+        "archive_unreadable": Code(
+            409, "A file of the archive is missing or damaged; the operator puts it back."
+        ),
         "behind_gateway": Code(
             403, "A gateway speaks for the device; it has no tokens of its own."
         ),
