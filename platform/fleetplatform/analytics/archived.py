@@ -6,7 +6,7 @@ limited to groups of them. pyarrow leaves out row groups by their statistics.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,11 @@ class Archived:
 
     files: tuple[Path, ...]
     condition: Any
+    folder: str | None = None
+
+    def beyond(self, earlier: "Archived") -> "Archived":
+        """The files that an earlier look did not find."""
+        return replace(self, files=tuple(one for one in self.files if one not in earlier.files))
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         """The readings, file by file, each in order of sensor and time. Raises ConflictError."""
@@ -77,7 +82,7 @@ async def find(
     )
     names = [row["file"] async for row in rows]
     if not names:
-        return Archived((), None)
+        return Archived((), None, folder)
     if folder is None:
         raise _unreadable()
     files = tuple(Path(folder) / name for name in names)
@@ -87,7 +92,7 @@ async def find(
     if is_limited or choice.group_id is not None:
         found = _queries.devices_seen(conn, group_id=choice.group_id)
         devices = [row["device_id"] async for row in found]
-    return Archived(files, _condition(span, choice, devices))
+    return Archived(files, _condition(span, choice, devices), folder)
 
 
 def _condition(span: Span, choice: Choice, devices: list[UUID] | None) -> Any:

@@ -29,7 +29,8 @@ async def batches(
     """The readings that the tenant sees, BATCH_ROWS at a time; an empty batch where there is none.
 
     Columns: sensor_id, device_id (16 bytes), t, received (µs, UTC), value, raw (null: value is what
-    arrived), quality (bits), is_anomaly, score (null: none). Those of the archive come first.
+    arrived), quality (bits), is_anomaly, score (null: none). Those of the archive come
+    first; what is archived meanwhile comes last, and some of it may have come before.
     """
     async for batch in old.batches():
         yield batch
@@ -49,9 +50,12 @@ async def batches(
             )
         yield _batch(row)
         if row["reading_count"] < BATCH_ROWS:
-            return
+            break
         last_us = int(packed.times_us(row["times"][-8:])[0])
         after = (UUID(bytes=row["sensors"][-16:]), to_datetime(last_us))
+    new = await find_archived(pool, tenant, span, choice, old.folder)
+    async for batch in new.beyond(old).batches():
+        yield batch
 
 
 async def find_archived(

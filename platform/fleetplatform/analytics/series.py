@@ -82,8 +82,9 @@ async def read(
             " buckets",
             code="too_many_readings",
         )
-    order = np.argsort(t_us, kind="stable")
-    t_us, values = t_us[order], values[order]
+    # What was archived between the two looks was seen twice.
+    t_us, first = np.unique(t_us, return_index=True)
+    values = values[first]
     kept = largest_triangle(t_us, values, points)
     return Series(
         sensor_id=sensor_id,

@@ -1,4 +1,4 @@
-"""One question over the table and the archive: the answers of before, for those who may have them."""
+"""One question over table and archive: the answers of before, for those who may have them."""
 
 from datetime import timedelta
 from typing import Any
