@@ -1,7 +1,8 @@
 """The archive on disk: a Parquet file for each manifest, in folders by sensor type and month.
 
-Rows are in order of sensor and time. Ids are dictionaries; times are DELTA_BINARY_PACKED, floats
-BYTE_STREAM_SPLIT; all of it zstd. docs/retention.md has the columns and what each costs.
+Rows are in order of sensor and time. Ids are dictionaries, and so are values, for a sensor has a
+resolution (pyarrow writes plain what has too many); measurement times are DELTA_BINARY_PACKED,
+scores BYTE_STREAM_SPLIT; all of it zstd. docs/retention.md has the columns and what each costs.
 """
 
 import hashlib
@@ -41,12 +42,10 @@ SCHEMA = pa.schema(
     ]
 )
 DICTIONARIES = [
-    "organization_id", "sensor_type", "sensor_id", "device_id", "quality", "metadata", "received"
+    "organization_id", "sensor_type", "sensor_id", "device_id", "quality", "metadata", "received",
+    "value", "raw",
 ]  # fmt: skip
-ENCODINGS = {
-    "t": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT",
-    "raw": "BYTE_STREAM_SPLIT", "score": "BYTE_STREAM_SPLIT",
-}  # fmt: skip
+ENCODINGS = {"t": "DELTA_BINARY_PACKED", "score": "BYTE_STREAM_SPLIT"}
 _TIME_BITS = 42
 _CODES_MAX = 1 << (63 - _TIME_BITS)
 

@@ -214,14 +214,14 @@ def test_what_each_encoding_gives() -> None:
         "as shipped": (files.DICTIONARIES, files.ENCODINGS),
         "plain": ([], plain),
         "t plain": (files.DICTIONARIES, {k: v for k, v in files.ENCODINGS.items() if k != "t"}),
-        "floats plain": (files.DICTIONARIES, {"t": "DELTA_BINARY_PACKED"}),
+        "scores plain": (files.DICTIONARIES, {"t": "DELTA_BINARY_PACKED"}),
         "received delta": (
             [one for one in files.DICTIONARIES if one != "received"],
             files.ENCODINGS | {"received": "DELTA_BINARY_PACKED"},
         ),
-        "values as dictionary": (
-            [*files.DICTIONARIES, "value"],
-            {k: v for k, v in files.ENCODINGS.items() if k != "value"},
+        "values split into streams": (
+            [one for one in files.DICTIONARIES if one != "value"],
+            files.ENCODINGS | {"value": "BYTE_STREAM_SPLIT"},
         ),
     }
     for name, (dictionaries, encodings) in variants.items():
