@@ -11,6 +11,8 @@ from fleetplatform.timeseries.retention.rows import Readings
 
 Hashes = NDArray[np.uint64]
 
+_PIECE = 1 << 15
+"""Readings hashed at once: what is in between stays in the cache."""
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -31,9 +33,18 @@ def hash_readings(readings: Readings) -> Hashes:
     return _mixed(hash_keys(readings) + readings.sent.view(np.uint64))
 
 
-def hash_contents(readings: Readings) -> Hashes:
-    """Every column."""
-    hashed = hash_readings(readings)
+def sums(readings: Readings) -> tuple[int, int]:
+    """Over sensor, time and value as it arrived, and over every column."""
+    sent = contents = 0
+    for start in range(0, len(readings), _PIECE):
+        piece = readings.take(slice(start, start + _PIECE))
+        hashes = hash_readings(piece)
+        sent += int(hashes.sum(dtype=np.uint64))
+        contents += int(_with_contents(hashes, piece).sum(dtype=np.uint64))
+    return sent % 2**64, contents % 2**64
+
+
+def _with_contents(hashed: Hashes, readings: Readings) -> Hashes:
     for column in (
         readings.value.view(np.uint64),
         readings.received_us.view(np.uint64),
@@ -46,11 +57,6 @@ def hash_contents(readings: Readings) -> Hashes:
     ):
         hashed = _mixed(hashed + column)
     return hashed
-
-
-def total(hashes: Hashes) -> int:
-    """The sum modulo 2^64."""
-    return int(hashes.sum(dtype=np.uint64))
 
 
 def _mixed(bits: Hashes) -> Hashes:

@@ -71,8 +71,8 @@ class Readings:
         """The values as they arrived."""
         return np.where(np.isnan(self.raw), self.value, self.raw)
 
-    def take(self, selection: NDArray[np.bool_] | NDArray[np.intp]) -> "Readings":
-        """Those of a mask or of positions, in that order."""
+    def take(self, selection: NDArray[np.bool_] | NDArray[np.intp] | slice) -> "Readings":
+        """Those of a mask or of positions, in that order, or a view of some."""
         return Readings(*(getattr(self, field.name)[selection] for field in fields(self)))
 
 

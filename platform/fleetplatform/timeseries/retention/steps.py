@@ -107,11 +107,11 @@ class Steps:
                 files.write, self._limits.archive, file, manifest, readings, metadata
             )
         self._on_step("file is there")
+        sent, contents = await asyncio.to_thread(digest.sums, readings)
         manifest |= {
             "manifest_state": "written", "file": file, "file_bytes": size,
             "reading_count": len(readings), "duplicate_count": known,
-            "readings_hash": digest.total(digest.hash_readings(readings)),
-            "content_hash": digest.total(digest.hash_contents(readings)),
+            "readings_hash": sent, "content_hash": contents,
         }  # fmt: skip
         await _queries.set_written(self._conn, **{name: manifest[name] for name in _WRITTEN})
         self._on_step("written")
@@ -136,7 +136,7 @@ class Steps:
             async with self._conn.transaction():
                 taken = await rows.read(self._conn, _queries.take.sql, manifest["manifest_id"])
                 rest, known = await self._without_known(manifest, taken)
-                if (len(rest), digest.total(digest.hash_contents(rest)), known) != (
+                if (len(rest), digest.sums(rest)[1], known) != (
                     manifest["reading_count"], int(manifest["content_hash"]),
                     manifest["duplicate_count"],
                 ):  # fmt: skip
@@ -262,10 +262,7 @@ def check(folder: Path, manifest: Manifest) -> Readings | None:
     if manifest["file"] is None:
         return None
     readings, _ = files.read(folder, manifest["file"])
-    found = (
-        len(readings), digest.total(digest.hash_readings(readings)),
-        digest.total(digest.hash_contents(readings)),
-    )  # fmt: skip
+    found = (len(readings), *digest.sums(readings))
     told = (
         manifest["reading_count"],
         int(manifest["readings_hash"]),

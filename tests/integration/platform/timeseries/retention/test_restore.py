@@ -13,6 +13,7 @@ from fleetplatform.admin import ArchiveError, Restored, restore_readings
 from .conftest import DAY, START, MakeStore, Store
 
 HOUR = timedelta(hours=1)
+LONG = pytest.mark.campaign
 
 
 async def _archived(make_store: MakeStore, layout: str = "daily") -> Store:
@@ -44,7 +45,9 @@ async def _restore(store: Store, first: Any, last: Any, days: float = 30) -> Res
     )
 
 
-@pytest.mark.parametrize("layout", ["daily", "monthly_list", "single", "seed"])
+@pytest.mark.parametrize(
+    "layout", ["monthly_list", *[pytest.param(one, marks=LONG) for one in ("daily", "single", "seed")]]
+)
 async def test_what_comes_back_is_what_left_and_no_second_time(
     make_store: MakeStore, layout: str
 ) -> None:

@@ -24,6 +24,8 @@ STEPS = {
 
 
 VALUE_COLUMN = 6
+LONG = pytest.mark.campaign
+OTHER_LAYOUTS = ("daily", "monthly", "single", "seed")
 
 
 class Killed(BaseException):
@@ -54,7 +56,9 @@ def _of_type(store: Store, code: int) -> Counter[Any]:
     return Counter({key: n for key, n in store.stored.items() if key[0] in ids})
 
 
-@pytest.mark.parametrize("layout", ["daily", "monthly", "monthly_list", "single", "seed"])
+@pytest.mark.parametrize(
+    "layout", ["monthly_list", *[pytest.param(one, marks=LONG) for one in OTHER_LAYOUTS]]
+)
 async def test_readings_are_archived_and_deleted_in_every_layout(
     make_store: MakeStore, layout: str
 ) -> None:
@@ -70,7 +74,9 @@ async def test_readings_are_archived_and_deleted_in_every_layout(
     assert all(hashed is not None for _, hashed in expired.values())
 
 
-@pytest.mark.parametrize("layout", ["daily", "monthly_list", "single"])
+@pytest.mark.parametrize(
+    "layout", ["monthly_list", "single", pytest.param("daily", marks=LONG)]
+)
 async def test_a_kill_at_any_step_loses_and_doubles_nothing(
     make_store: MakeStore, layout: str
 ) -> None:
@@ -176,7 +182,9 @@ async def test_an_archive_that_cannot_be_written_leaves_everything_where_it_is(
     assert await store.held() == _of_type(store, 1)
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
+@pytest.mark.parametrize(
+    "damage", ["flipped", *[pytest.param(one, marks=LONG) for one in ("missing", "cut")]]
+)
 async def test_a_file_that_is_not_what_was_written_is_written_again(
     make_store: MakeStore, damage: str
 ) -> None:
