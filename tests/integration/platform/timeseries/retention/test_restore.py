@@ -46,7 +46,8 @@ async def _restore(store: Store, first: Any, last: Any, days: float = 30) -> Res
 
 
 @pytest.mark.parametrize(
-    "layout", ["monthly_list", *[pytest.param(one, marks=LONG) for one in ("daily", "single", "seed")]]
+    "layout",
+    ["monthly_list", *[pytest.param(one, marks=LONG) for one in ("daily", "single", "seed")]],
 )
 async def test_what_comes_back_is_what_left_and_no_second_time(
     make_store: MakeStore, layout: str
