@@ -28,7 +28,7 @@ from fleetplatform.encryption import keys
 from fleetplatform.encryption.keys import encode_keys, generate_keys, read_keys
 from fleetplatform.errors import ArchiveError, DatabaseError, SettingsError
 from fleetplatform.settings import PlatformSettings
-from fleetplatform.timeseries import inventory
+from fleetplatform.timeseries import inventory, rollups
 from fleetplatform.timeseries.inventory import PartitionInfo
 from fleetplatform.timeseries.layouts import make_storage
 from fleetplatform.timeseries.retention import restore
@@ -72,7 +72,7 @@ async def prepare_database(url: str, settings: PlatformSettings) -> PreparedData
 
     `url` is an administrator's. The database named there is used; where that is `postgres`, one
     of our own beside it. Raises DatabaseError (LayoutError, MigrationError) with one sentence,
-    and SettingsError for a layout or an index that does not exist.
+    and SettingsError for a layout, an index or a kind of rollups that does not exist.
     """
     async with _connected(url) as conn:
         server = await _queries.server(conn)
@@ -88,6 +88,7 @@ async def prepare_database(url: str, settings: PlatformSettings) -> PreparedData
             await migrate(conn, _with_sslmode(logins[MIGRATOR], server["ssl"]))
             indexes = await make_storage(conn, settings.layout)
             await clock.create(conn, settings.clock.controllable)
+            await rollups.choose(conn, settings.rollups.kind)
             await _ensure_encryption(conn, url, needed=settings.encryption.keys is not None)
     return PreparedDatabase(
         urls={name: logins[name] for name in SERVICES},

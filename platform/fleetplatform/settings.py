@@ -70,6 +70,18 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     retention_interval: Duration
 
 
+class LiveSettings(Settings, frozen=True, kw_only=True):
+    """How readings are followed as they come in; `late` is virtual time, the rest wall clock."""
+
+    streams: Count
+    interval: Duration
+    readings: Count
+    behind: Duration
+    late: Duration
+    stalled: Duration
+    renewed: Duration
+
+
 class EncryptionSettings(Settings, frozen=True, kw_only=True):
     """Where the keys of sensitive sensors stand, and which of them new readings get."""
 
@@ -98,6 +110,12 @@ class LayoutSettings(Settings, frozen=True, kw_only=True):
     kind: str
     indexes: Literal["minimal", "standard", "full"] | tuple[str, ...]
     ahead: Count
+
+
+class RollupSettings(Settings, frozen=True, kw_only=True):
+    """In which way closed hours are kept."""
+
+    kind: str
 
 
 class TlsSettings(Settings, frozen=True, kw_only=True):
@@ -129,9 +147,11 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     registry: RegistrySettings
     worker: WorkerSettings
     archive: ArchiveSettings
+    live: LiveSettings
     encryption: EncryptionSettings
     engine: EngineSettings
     layout: LayoutSettings
+    rollups: RollupSettings
 
 
 class EncryptionKeys(Settings, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ class Purpose(IntEnum):
     LEVEL = 7
     RECORDING = 8
     TRACK = 9
+    BACKLOG = 10
 
 
 _ROUNDS = 10

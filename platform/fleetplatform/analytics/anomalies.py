@@ -1,11 +1,14 @@
 """The readings furthest from what was usual, over all sensors that somebody sees."""
 
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from fleetplatform.analytics.bounds import asked
 from fleetplatform.analytics.choice import Span
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
-from fleetplatform.database.tenancy import Tenant, transaction
+from fleetplatform.database.tenancy import Tenant
 from fleetplatform.errors import InvalidError
 from fleetplatform.timeseries.instants import to_us
 from fleetplatform.wire.device_type import SensorType
@@ -16,13 +19,23 @@ SPAN_MAX_US = 31 * 86_400_000_000
 _queries: Any = load(__file__)
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Whose anomalies; None takes all. `sensor_type` is a code of the catalogue."""
+
+    organization_id: UUID | None = None
+    device_id: UUID | None = None
+    group_id: UUID | None = None
+    sensor_type: int | None = None
+
+
 async def top(
-    pool: Pool, tenant: Tenant, span: Span, sensor_type: str | None, count: int
+    pool: Pool, tenant: Tenant, span: Span, choice: Choice, count: int
 ) -> list[Anomaly]:
     """The `count` strongest of a span of at most 31 days; raises InvalidError."""
     if span.until_us - span.since_us > SPAN_MAX_US:
         raise InvalidError("since_us, until_us: ask for 31 days at most", code="invalid_span")
-    async with transaction(pool, tenant) as conn:
+    async with asked(pool, tenant) as conn:
         return [
             Anomaly(
                 sensor_id=row["sensor_id"],
@@ -34,7 +47,13 @@ async def top(
                 score=row["anomaly_score"],
             )
             async for row in _queries.top_anomalies(
-                conn, **span.bounds, sensor_type=code_of(sensor_type), count=count
+                conn,
+                **span.bounds,
+                organization_id=choice.organization_id,
+                device_id=choice.device_id,
+                group_id=choice.group_id,
+                sensor_type=choice.sensor_type,
+                count=count,
             )
         ]
 

@@ -74,14 +74,20 @@ where next_measured - measured > :longer_than::interval
 order by measured
 limit :count;
 
--- name: top_anomalies(since, until, sensor_type, count)
--- The readings furthest from what was usual, of all sensors that the tenant sees.
+-- name: top_anomalies(since, until, organization_id, device_id, group_id, sensor_type, count)
+-- The readings furthest from what was usual, of the sensors that the tenant sees; a null filter takes
+-- all.
 select
     sensor_id, device_id, organization_id, sensor_type, measurement_timestamp, measurement_value,
     anomaly_score
 from iot.sensor_data
 where measurement_timestamp >= :since
   and measurement_timestamp < :until
+  and (:organization_id::uuid is null or organization_id = :organization_id::uuid)
+  and (:device_id::uuid is null or device_id = :device_id::uuid)
+  and (:group_id::uuid is null or device_id in (
+      select m.device_id from iot.device_group_members as m where m.group_id = :group_id::uuid
+  ))
   and (:sensor_type::smallint is null or sensor_type = :sensor_type::smallint)
   and is_anomaly
   and measurement_value is not null
@@ -125,7 +131,7 @@ select
     hour_start as bucket_start, reading_count, mean_value as mean, min_value as minimum,
     max_value as maximum, valid_count, anomaly_count,
     coalesce(sqrt(sum_squared_deviations / nullif(reading_count - 1, 0)), 0) as deviation
-from iot.sensor_hourly_aggregates
+from iot.sensor_hours
 where sensor_id = :sensor_id and hour_start >= :since and hour_start < :until
 order by hour_start;
 

@@ -7,12 +7,13 @@ from uuid import UUID
 import numpy as np
 
 from fleetplatform.analytics import archived
+from fleetplatform.analytics.bounds import asked, check_raw
 from fleetplatform.analytics.choice import EARLIEST_US, LATEST_US, Choice, Span
 from fleetplatform.analytics.downsampling import largest_triangle
 from fleetplatform.database import packed
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
-from fleetplatform.database.tenancy import Tenant, transaction
+from fleetplatform.database.tenancy import Tenant
 from fleetplatform.errors import ForbiddenError, InvalidError, NotFoundError
 from fleetplatform.timeseries.instants import to_us
 from fleetplatform.wire.resources.readings import (
@@ -40,7 +41,7 @@ _ROLLUPS: dict[str, tuple[int, Any]] = {
 async def last(pool: Pool, tenant: Tenant, sensor_id: UUID, now_us: int) -> LastReading:
     """The newest reading of a sensor; raises NotFoundError where there is none."""
     recent = Span(min(max(now_us - RECENT_US, EARLIEST_US), LATEST_US - 1), LATEST_US)
-    async with transaction(pool, tenant) as conn:
+    async with asked(pool, tenant) as conn:
         sensor = await _sensor(conn, sensor_id)
         row = None
         for span in (recent, Span(EARLIEST_US, LATEST_US)):
@@ -64,9 +65,11 @@ async def read(
     """A span as `points` readings at most, chosen so that their line looks like all of them.
 
     folder: of the archive, whose readings count too. Raises NotFoundError, InvalidError for a span
-    with more than READINGS_MAX readings, and ConflictError where a file of it is not there.
+    that is too long or has more than READINGS_MAX readings, and ConflictError where a file of it is
+    not there.
     """
-    async with transaction(pool, tenant) as conn:
+    check_raw(span.since_us, span.until_us)
+    async with asked(pool, tenant) as conn:
         sensor = await _sensor(conn, sensor_id)
         row = await _queries.readings(conn, **_key(sensor), **span.bounds, count=READINGS_MAX + 1)
         # The sensor itself is seen, so its devices need not be asked for again.
@@ -99,18 +102,22 @@ async def read(
 async def buckets(
     pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, width_us: int
 ) -> Buckets:
-    """A span in buckets of one width; raises NotFoundError, and InvalidError for too many."""
+    """A span in buckets of one width.
+
+    Raises NotFoundError, and InvalidError for a span that is too long or too many buckets.
+    """
+    check_raw(span.since_us, span.until_us)
     if (span.until_us - span.since_us) > width_us * BUCKETS_MAX:
         raise InvalidError(
             f"width_us: that makes more than {BUCKETS_MAX:,} buckets; make them wider",
             code="too_many_buckets",
         )
-    async with transaction(pool, tenant) as conn:
+    async with asked(pool, tenant) as conn:
         sensor = await _sensor(conn, sensor_id)
         width = timedelta(microseconds=width_us)
         found = tuple(
             [
-                _bucket(row)
+                bucket_of(row)
                 async for row in _queries.buckets(
                     conn, **_key(sensor), **span.bounds, width=width
                 )
@@ -131,18 +138,22 @@ async def rollup(
         raise InvalidError(
             f"since_us, until_us: more than {BUCKETS_MAX:,} {unit}s", code="too_many_buckets"
         )
-    async with transaction(pool, tenant) as conn:
+    async with asked(pool, tenant) as conn:
         sensor = await _sensor(conn, sensor_id)
         rows = query(conn, sensor_id=sensor_id, **span.bounds)
-        found = tuple([_bucket(row) async for row in rows])
+        found = tuple([bucket_of(row) async for row in rows])
     return Buckets(sensor_id=sensor_id, unit=sensor["unit"], width_us=width_us, buckets=found)
 
 
 async def gaps(
     pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, longer_than_us: int
 ) -> Gaps:
-    """Where a sensor was silent for longer than that, GAPS_MAX times at most."""
-    async with transaction(pool, tenant) as conn:
+    """Where a sensor was silent for longer than that, GAPS_MAX times at most.
+
+    Raises NotFoundError, and InvalidError for a span that is too long.
+    """
+    check_raw(span.since_us, span.until_us)
+    async with asked(pool, tenant) as conn:
         sensor = await _sensor(conn, sensor_id)
         found = [
             Gap(start_us=to_us(row["gap_start"]), end_us=to_us(row["gap_end"]))
@@ -176,7 +187,8 @@ def _key(sensor: Any) -> dict[str, Any]:
     return {"sensor_id": sensor["sensor_id"], "sensor_type": sensor["sensor_type"]}
 
 
-def _bucket(row: Any) -> Bucket:
+def bucket_of(row: Any) -> Bucket:
+    """A row of a question for buckets."""
     return Bucket(
         start_us=to_us(row["bucket_start"]),
         count=row["reading_count"],

@@ -19,6 +19,7 @@ from litestar.exceptions import NotAuthorizedException, PermissionDeniedExceptio
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
 
+from fleetplatform.api.live import Streams
 from fleetplatform.database.clock import PlatformClock
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.tenancy import Tenant
@@ -43,7 +44,7 @@ class Context:
     virtual time, is offline · encryption: what opens readings of sensitive sensors ·
     credential_overlap_s: how long a device's tokens stay good beside a new one ·
     idempotency_kept_s: so long an answer can be had again · import_lines_max: devices an import ·
-    archive: where readings go that policies archive.
+    archive: where readings go that policies archive · streams: who follows readings.
     """
 
     pool: Pool
@@ -56,6 +57,7 @@ class Context:
     import_lines_max: int
     idempotency_kept_s: float
     archive: ArchiveSettings
+    streams: Streams
 
     def contact(self) -> Contact:
         """What tells the devices that are online now."""
@@ -109,15 +111,33 @@ async def provide_principal(
     organization that they do not see.
     """
     context: Context = request.app.state.context
-    token = token_of(request)
-    if is_operator(context, token):
-        principal = Principal(None, Role.ADMIN)
-    else:
-        principal = await _principal(context, token)
+    principal = await _known(context, token_of(request))
+    if principal.tenant is not None:
         _check_role(principal, request)
-    if acting_in is None:
+    return await _acting_in(context, principal, acting_in)
+
+
+async def viewer(context: Context, token: str, acting_in: UUID | None) -> Tenant:
+    """As whom the bearer of a token reads, for what goes on after its request was let in.
+
+    Raises what `provide_principal` and `provide_tenant` raise.
+    """
+    principal = await _known(context, token)
+    return await provide_tenant(await _acting_in(context, principal, acting_in))
+
+
+async def _known(context: Context, token: str) -> Principal:
+    if is_operator(context, token):
+        return Principal(None, Role.ADMIN)
+    return await _principal(context, token)
+
+
+async def _acting_in(
+    context: Context, principal: Principal, organization: UUID | None
+) -> Principal:
+    if organization is None:
         return principal
-    tenant = await organizations.act_in(context.pool, principal.tenant, acting_in)
+    tenant = await organizations.act_in(context.pool, principal.tenant, organization)
     return replace(principal, tenant=tenant)
 
 

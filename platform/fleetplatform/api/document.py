@@ -12,7 +12,7 @@ from typing import Any, get_args
 import msgspec
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 from fleetconf import kinds
@@ -41,7 +41,7 @@ _REFUSALS = "#/components/responses/"
 Document = dict[str, Any]
 
 
-def find_handlers() -> list[HTTPRouteHandler]:
+def find_handlers() -> list[HTTPRouteHandler | WebsocketRouteHandler]:
     """The routes of every resource."""
     resources = kinds.find("fleetplatform.api.resources")
     return [handler for module in resources.values() for handler in module.handlers]
@@ -50,7 +50,7 @@ def find_handlers() -> list[HTTPRouteHandler]:
 @cache
 def describe() -> Document:
     """The document; whoever has it must not change it."""
-    handlers = find_handlers()
+    handlers = [one for one in find_handlers() if isinstance(one, HTTPRouteHandler)]
     made = _by_litestar(handlers).openapi_schema.to_schema()
     made["components"] = {
         "schemas": _schemas(handlers),
@@ -153,6 +153,8 @@ def _complete(
     if "answers" in handler.opt:
         binary = {"schema": {"type": "string", "format": "binary"}}
         responses["200"]["content"] = dict.fromkeys(handler.opt["answers"], binary)
+    for kind in handler.opt.get("also_answers", ()):
+        responses["200"]["content"][kind] = {"schema": {"type": "string"}}
     for status, response in responses.items():
         _tell(response, status, made["components"]["schemas"])
     known = made["components"]["responses"]

@@ -2,6 +2,7 @@
 
 from fleetplatform.api.access import Context
 from fleetplatform.api.app import make_app
+from fleetplatform.api.live import Streams
 from fleetplatform.roles.part import App, Shared
 
 ROLE = "api"
@@ -12,6 +13,7 @@ class ApiRole:
 
     def __init__(self, shared: Shared) -> None:
         registry = shared.settings.platform.registry
+        self._streams = Streams(shared.settings.platform.live, shared.clock)
         context = Context(
             pool=shared.pools[ROLE],
             clock=shared.clock,
@@ -23,6 +25,7 @@ class ApiRole:
             import_lines_max=registry.import_lines,
             idempotency_kept_s=registry.idempotency_kept,
             archive=shared.settings.platform.archive,
+            streams=self._streams,
         )
         app = make_app(context, shared.settings.platform.ingest.expanded_size)
         self.routes: dict[str, App] = {"": app}
@@ -35,7 +38,8 @@ class ApiRole:
         return True
 
     async def drain(self) -> None:
-        """Requests of people end by themselves."""
+        """End whoever follows readings; other requests of people end by themselves."""
+        self._streams.close()
 
     async def close(self) -> None:
         """Nothing runs beside the requests."""

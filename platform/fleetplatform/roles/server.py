@@ -60,7 +60,7 @@ class HttpServer:
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(max_buffer_size=_HEAD_AND_BUFFER_BYTES),
-            websockets=False,
+            websockets=True,
             backlog=BACKLOG,
             backpressure=self._backpressure,
             log_enabled=False,

@@ -153,9 +153,15 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "stale": Code(412, "It was changed since it was read: read it again."),
         "too_many_buckets": Code(422, "The span makes too many buckets; make them wider."),
         "too_many_calibrations": Code(409, "The sensor has as many calibrations as it may have."),
+        "too_many_devices": Code(422, "The place holds too many devices; ask for a smaller one."),
+        "too_many_hours": Code(
+            422, "The answer takes too many hours of sensors; ask for a shorter span or fewer."
+        ),
         "too_many_jobs": Code(409, "As many jobs as may wait do so; ask again later."),
         "too_many_readings": Code(422, "The span holds too many readings; ask for a shorter one."),
+        "too_many_streams": Code(503, "Too many readers follow readings; come again later."),
         "too_many_tokens": Code(409, "Too many tokens of the device are good at once."),
+        "too_slow": Code(422, "The answer takes too long; ask for a shorter span or less."),
         "unauthorized": Code(401, "There is no token, or none that is known."),
         "unavailable": Code(503, "The platform cannot answer now; try again later."),
         "unfit_firmware": Code(

@@ -141,7 +141,7 @@ class Coordinator:
 def moments(entries: Sequence[Entry], span: Span) -> list[tuple[Moment, Entry]]:
     """The entries of a timeline with their times, in order of time."""
     placed = [
-        (Moment(span.at_us(entry.at_s), span.end_us, order), entry)
+        (Moment(span.at_us(entry.at_s), span.start_us, span.end_us, order), entry)
         for order, entry in enumerate(entries)
     ]
     return sorted(placed, key=lambda one: one[0].at_us)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetconf.kinds import name_of
-from fleetsim.devices.mix import types_of_fleet
+from fleetsim.devices.choice import choose_share
 from fleetsim.devices.population import Population, SensorModel
-from fleetsim.draws import Purpose, uniform
+from fleetsim.draws import Purpose
 from fleetsim.errors import PlanError
 from fleetsim.faults.kinds import FaultSettings
 from fleetsim.settings import FleetPlan
@@ -53,11 +53,7 @@ class SensorFault:
 
 
 def choose(fault: SensorFault, plan: FleetPlan, population: Population) -> NDArray[np.bool_]:
-    """Which sensors of a shard's population have the fault; raises PlanError if none can.
-
-    Devices with the smallest draws of the whole fleet are taken, so that the share is met exactly
-    and every shard finds the same ones.
-    """
+    """Which sensors of a shard's population have the fault; raises PlanError if none can."""
     if not 0 <= fault.order <= ORDER_MAX:
         raise PlanError(f"a timeline holds {ORDER_MAX + 1} entries at most")
     may_have = np.array([_may_have(fault, model) for model in population.models], dtype=np.bool_)
@@ -80,22 +76,7 @@ def _choose_devices(
     if fault.devices is not None:
         named: NDArray[np.bool_] = np.isin(population.device_ordinal, fault.devices)
         return named
-    if fault.share >= 1:
-        return eligible[population.device_type]
-    everyone = np.flatnonzero(eligible[types_of_fleet(plan)])
-    count = min(max(1, round(fault.share * len(everyone))), len(everyone))
-    if not count or fault.share <= 0:
-        return np.zeros(population.devices, dtype=np.bool_)
-    limit = np.partition(_draw(fault, plan, everyone), count - 1)[count - 1]
-    drawn = _draw(fault, plan, population.device_ordinal)
-    chosen: NDArray[np.bool_] = eligible[population.device_type] & (drawn <= limit)
-    return chosen
-
-
-def _draw(
-    fault: SensorFault, plan: FleetPlan, ordinals: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    return uniform(plan.seed, fault.choice_stream, ordinals, 0)
+    return choose_share(fault.share, fault.choice_stream, eligible, plan, population)
 
 
 def _may_have(fault: SensorFault, model: SensorModel) -> bool:

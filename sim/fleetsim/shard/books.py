@@ -16,7 +16,7 @@ from fleetsim.oracle.alerts import AlertOracle
 from fleetsim.settings import RuleOfOracle
 from fleetsim.shard.dispatch import Settled
 from fleetsim.shard.organizations import Organizations
-from fleetsim.shard.sensing import Measured
+from fleetsim.shard.sensing import Measured, is_past
 from fleetsim.shard.settlement import Columns, settle
 from fleetsim.transport.report import Piece, Report
 
@@ -83,7 +83,8 @@ class Books:
         if law.speed > 0:
             self._sample.response.add(end.answered_us - end.intended_us, end.sizes)
             measured_us = law.wall_anchor_us + (taken.t_us - law.virtual_anchor_us) / law.speed
-            self._sample.age.add((end.taken_us - measured_us).astype(np.int64))
+            age_us = (end.taken_us - measured_us).astype(np.int64)
+            self._sample.age.add(age_us[~is_past(taken.tick)])
 
     def sample(
         self,
@@ -136,7 +137,12 @@ class Books:
         return report, self.ledger.digest
 
     def _observe(self, taken: Columns) -> None:
-        """Show the oracle what was acknowledged, by sensor and then by time."""
+        """Show the oracle what was acknowledged, by sensor and then by time.
+
+        What is of a backlog comes late, so it moves no alert.
+        """
+        if self._rules:
+            taken = taken.where(~is_past(taken.tick))
         if not self._rules or not len(taken.sensor):
             return
         order = np.argsort(taken.sensor, kind="stable")

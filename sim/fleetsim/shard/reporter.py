@@ -9,7 +9,7 @@ from fleetsim.shard.books import Books
 from fleetsim.shard.cut import Senders
 from fleetsim.shard.dispatch import Dispatcher
 from fleetsim.shard.pace import Pace, Slot
-from fleetsim.shard.sensing import Sensing, some
+from fleetsim.shard.sensing import Measured, Sensing, some
 
 
 class Reporter:
@@ -74,6 +74,8 @@ class Reporter:
         if self._hurry.is_set() and wall_now_us() < slot.intended_us:
             # Told to end before its time has come: nothing of this slot is measured.
             return
+        for past in self._sensing.delivered(slot.from_us, slot.until_us):
+            self._send(past, slot.intended_us)
         due = self._sensing.due(slot.from_us, slot.until_us)
         self.reached_us = slot.until_us
         self._tell()
@@ -87,8 +89,12 @@ class Reporter:
             self.settle()
 
     def _report(self, due: Due, intended_us: int) -> None:
-        """Measure what is due and give each sender its part."""
-        report = self._books.emit(self._sensing.measure(due), intended_us)
+        """Measure what is due and send it."""
+        self._send(self._sensing.measure(due), intended_us)
+
+    def _send(self, measured: Measured, intended_us: int) -> None:
+        """Give each sender its part."""
+        report = self._books.emit(measured, intended_us)
         dropped = []
         for sender, piece in self._senders.pieces(report):
             dropped += self._dispatcher.offer(sender, piece)

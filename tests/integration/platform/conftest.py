@@ -6,7 +6,7 @@ import http.client
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -252,11 +252,13 @@ async def service_of(
 
     async def make(
         database_url: str, *, roles: str = "ingest+api+worker", engine: str = "stream",
-        encryption: EncryptionKeys | None = KEYS, **ingest: Any,
+        encryption: EncryptionKeys | None = KEYS, live: Mapping[str, Any] | None = None,
+        **ingest: Any,
     ) -> Service:  # fmt: skip
         settings = make_settings(engine=engine)
         changed = msgspec.structs.replace(settings.ingest, **ingest)
-        settings = msgspec.structs.replace(settings, ingest=changed)
+        following = msgspec.structs.replace(settings.live, **(live or {}))
+        settings = msgspec.structs.replace(settings, ingest=changed, live=following)
         prepared = await prepare_database(database_url, settings)
         process = ProcessSettings(
             platform=settings,

@@ -73,6 +73,8 @@ def test_the_rooms_write_what_they_own() -> None:
         "iot.geofences": "registry",
         "iot.organizations": "registry",
         "iot.platform_clock": "database",
+        "iot.rollup_choice": "timeseries",
+        "iot.rollup_floors": "timeseries",
         "iot.rollup_hours": "timeseries",
         "iot.rollup_progress": "timeseries",
         "iot.maintenance_records": "registry",

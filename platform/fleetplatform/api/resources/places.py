@@ -78,11 +78,12 @@ async def find_locations(
     box: Edges = None,
 ) -> PlacedDevices:
     """The devices in a circle or a box, by distance from its middle."""
-    area = _area(near, radius, box)
+    area = area_of(near, radius, box)
     return await whereabouts.within(context.pool, tenant, area, page)
 
 
-def _area(near: str | None, radius: float | None, box: str | None) -> whereabouts.Area:
+def area_of(near: str | None, radius: float | None, box: str | None) -> whereabouts.Area:
+    """The circle or the box that is asked for; raises InvalidError (invalid_area)."""
     if near is not None and radius is not None and box is None:
         latitude, longitude = _numbers("near=latitude,longitude", near)
         return whereabouts.circle(latitude, longitude, radius)

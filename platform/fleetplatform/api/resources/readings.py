@@ -7,6 +7,7 @@ from litestar import get
 from litestar.params import Parameter
 
 from fleetplatform.analytics import anomalies, series
+from fleetplatform.analytics.anomalies import Choice, code_of
 from fleetplatform.analytics.choice import Span
 from fleetplatform.api.access import Context
 from fleetplatform.api.parameters import Since, Until
@@ -104,10 +105,14 @@ async def top_anomalies(
     context: Context,
     sensor_type: str | None = None,
     limit: Annotated[int, Parameter(ge=1, le=COUNT_MAX)] = COUNT,
+    organization_id: UUID | None = None,
+    device_id: UUID | None = None,
+    group_id: UUID | None = None,
 ) -> Anomalies:
     """The readings of 31 days at most that were furthest from what was usual."""
     span = Span(since_us, until_us)
-    found = await anomalies.top(context.pool, tenant, span, sensor_type, limit)
+    choice = Choice(organization_id, device_id, group_id, code_of(sensor_type))
+    found = await anomalies.top(context.pool, tenant, span, choice, limit)
     return Anomalies(anomalies=tuple(found))
 
 

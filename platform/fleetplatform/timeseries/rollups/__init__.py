@@ -1,50 +1,44 @@
-"""Each sensor's closed hours in few numbers, kept by the worker.
+"""Each sensor's closed hours in few numbers, kept by the worker in one of several ways.
 
-Only hours in which something was received are made, and they are made anew from their readings: so
-a late reading, a second look or a worker that was killed in between can make nothing wrong.
+A way is a kind, `platform.rollups.kind`; the database knows which one was chosen. Whichever it is,
+hours are read in iot.sensor_hours, and days in iot.sensor_daily_aggregates. Entry: `refresh`.
 """
 
-from datetime import timedelta
 from typing import Any
 
+import asyncpg
+
+from fleetconf.kinds import load as load_kind
+from fleetconf.kinds import names
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
-from fleetplatform.timeseries.instants import to_datetime
+from fleetplatform.errors import SettingsError
 
-COMMITTED_WITHIN = timedelta(seconds=60)
-"""A reading that was received so long ago by the wall clock is there, if it ever will be."""
+KINDS = f"{__name__}.kinds"
 
 _queries: Any = load(__file__)
 
 
-async def note_touched(pool: Pool, now_us: int, speed: float = 1.0) -> None:
-    """Write down the hours that ended, and those for which something came late, in one transaction.
+async def choose(conn: asyncpg.Connection, kind: str) -> None:
+    """Keep closed hours in this way from now on; by the owner.
 
-    now_us: virtual time, of which a second of the wall clock has `speed`. What came of late is
-    noted more than once, until it is older than COMMITTED_WITHIN.
+    Where it was another until now, the worker makes them anew from the readings that are there.
+    Raises SettingsError for a kind that does not exist.
     """
-    now = to_datetime(now_us)
-    async with pool.acquire() as conn, conn.transaction():
-        await _queries.begin_progress(conn)
-        await _queries.read_by_index(conn)
-        await _queries.note_hours(conn, now=now)
-        await _queries.save_progress(conn, now=now, margin=COMMITTED_WITHIN * max(1.0, speed))
-
-
-async def make_closed(pool: Pool, now_us: int) -> int:
-    """Aggregate every touched hour that is over, each in a transaction; how many rows were made."""
-    closed_before = to_datetime(now_us)
-    found = _queries.closed_hours(pool, closed_before=closed_before)
-    hours = [row["hour_start"] async for row in found]
-    made = 0
-    for hour in hours:
-        async with pool.acquire() as conn, conn.transaction():
-            await _queries.wait_for_recalibration(conn)
-            made += await _queries.make_hour(conn, hour=hour)
-    return made
+    known = names(KINDS)
+    if kind not in known:
+        raise SettingsError(
+            f"platform.rollups.kind: no kind {kind!r}; there are {', '.join(known)}"
+        )
+    await _queries.choose_rollups(conn, kind=kind)
 
 
 async def refresh(pool: Pool, now_us: int, speed: float = 1.0) -> int:
-    """Bring the aggregates up to date as of a virtual time; how many rows were made."""
-    await note_touched(pool, now_us, speed)
-    return await make_closed(pool, now_us)
+    """Bring the hours up to date as of a virtual time, in the way that was chosen.
+
+    now_us: virtual time, of which a second of the wall clock has `speed`. How many rows were made,
+    as far as the kind knows.
+    """
+    chosen = await _queries.chosen_kind(pool)
+    made: int = await load_kind(KINDS, chosen).refresh(pool, now_us, speed)
+    return made

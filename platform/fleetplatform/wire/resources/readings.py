@@ -85,3 +85,40 @@ class Anomalies(Reply, frozen=True, kw_only=True):
     """GET /v1/anomalies, the furthest from what was usual first."""
 
     anomalies: tuple[Anomaly, ...]
+
+
+class LiveReading(Reply, frozen=True, kw_only=True):
+    """A reading as it came in; `id` is its place in the order of arrival, to go on after it."""
+
+    id: str
+    organization_id: UUID
+    device_id: UUID
+    sensor_id: UUID
+    sensor_type: str
+    t_us: int
+    received_us: int
+    value: float
+    quality: int
+    is_anomaly: bool
+    score: float | None
+
+
+class Missed(Reply, frozen=True, kw_only=True):
+    """Readings that a follower did not get: received in (after_us, until_us].
+
+    count: how many of those it asked for; null where nobody counted them · reason: "slow" (it could
+    not keep up), "old" (it came back after too long), "clock" (the virtual clock was set back).
+    """
+
+    after_us: int
+    until_us: int
+    count: int | None
+    reason: str
+
+
+class LiveReadings(Reply, frozen=True, kw_only=True):
+    """GET /v1/readings/live, one part, in order of arrival; `next` is the place to go on after."""
+
+    readings: tuple[LiveReading, ...]
+    missed: Missed | None
+    next: str

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class Moment:
     """When an entry of a timeline happens, in virtual time.
 
-    end_us: when the load is over · order: the entry's place in the timeline.
+    start_us, end_us: when the load begins and is over · order: the entry's place in the timeline.
     """
 
     at_us: int
+    start_us: int
     end_us: int
     order: int
 

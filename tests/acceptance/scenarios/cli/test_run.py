@@ -173,3 +173,19 @@ def test_a_noisy_neighbour_is_held_to_its_quota(fleetstorm: Fleetstorm, tmp_path
     noisy, *others = summary["tenants"]["organizations"]
     assert (noisy["noisy"], noisy["refused"] > 0, noisy["dropped"] > 0) == (True, True, True)
     assert [(one["refused"], one["dropped"]) for one in others] == [(0, 0)] * 9
+
+
+@LONG
+def test_a_month_of_late_data_is_stored_beside_the_load(
+    fleetstorm: Fleetstorm, tmp_path: Path
+) -> None:
+    """backfill, shortened: 20 devices with a reading an hour of 30 days."""
+    timeline = "timeline=[{at: 2s, backlog: {share: 10%, of: 30d, interval: 1h, within: 10s}}]"
+    ended = fleetstorm(
+        "run", "scenario=backfill", "fleet.devices=200", "load.rate=500/s", "duration=15s",
+        timeline, "out=here",
+    )  # fmt: skip
+    assert ended.code == 0, ended
+    load = _summary(tmp_path / "here")["load"]
+    assert load["stored"] == load["emitted"]
+    assert load["emitted"] == pytest.approx(15 * 500 + 20 * 30 * 24, rel=0.01)

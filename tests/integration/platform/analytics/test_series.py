@@ -1,15 +1,11 @@
-"""Readings asked for over HTTP, and what the database reads for an answer."""
+"""Readings asked for over HTTP."""
 
 import math
-import re
 import uuid
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from fleetplatform.analytics import series
-from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.timeseries.instants import to_datetime
 from fleetplatform.wire.clock import wall_now_us
 from fleetplatform.wire.resources.devices import NewDevice
@@ -166,26 +162,19 @@ async def test_a_strangers_sensor_is_as_unknown_as_none(platform, measured):
     assert (await ask(platform, stranger, "/v1/anomalies", **span)).body["anomalies"] == []
 
 
-async def test_an_answer_reads_the_partitions_of_its_span_alone(pool_as, owner):
-    for month in range(1, 13):
-        made = await owner.fetchval(
-            "select iot.ensure_partition(make_timestamptz(2026, $1, 1, 0, 0, 0), 1::smallint)",
-            month,
-        )
-        assert made
-    since, until = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC)
-    minute = timedelta(minutes=1)
-    questions = {
-        "readings": (uuid.uuid4(), 1, since, until, 10),
-        "last_reading": (uuid.uuid4(), 1, since, until),
-        "buckets": (minute, since, uuid.uuid4(), 1, until),
-        "gaps": (uuid.uuid4(), 1, since, until, minute, 10),
-    }
-    pool = await pool_as("iot_api")
-    for name, values in questions.items():
-        sql = getattr(series._queries, name).sql
-        async with transaction(pool, Tenant(uuid.uuid4())) as conn:
-            plan = "\n".join(row[0] for row in await conn.fetch(f"explain {sql}", *values))
-        read = set(re.findall(r"\bsensor_data_2026_\d+_type_\d+\b(?!_)", plan))
-        assert read == {"sensor_data_2026_03_type_1"}, plan
-        assert "Seq Scan" not in plan, plan
+@pytest.mark.parametrize("path", ["series", "buckets", "gaps"])
+async def test_ten_years_of_single_readings_are_refused_with_what_to_do(platform, measured, path):
+    tenant, begin_us = measured
+    found = await ask(
+        platform, tenant, f"/v1/sensors/{tenant.sensor('t1')}/{path}",
+        since_us=begin_us - 3_652 * 86_400_000_000, until_us=begin_us,
+        width_us=86_400_000_000, longer_than_us=1,
+    )  # fmt: skip
+    assert (found.status, found.body["code"]) == (422, "invalid_span")
+    assert "3,652 days" in found.body["detail"]
+    assert "/v1/sensors/{sensor_id}/days" in found.body["detail"]
+    days = await ask(
+        platform, tenant, f"/v1/sensors/{tenant.sensor('t1')}/days",
+        since_us=begin_us - 3_652 * 86_400_000_000, until_us=begin_us,
+    )  # fmt: skip
+    assert days.status == 200

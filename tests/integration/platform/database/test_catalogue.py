@@ -6,8 +6,8 @@ import pytest
 OURS = ("iot", "iot_private")
 NOT_TENANT_TABLES = {
     "platform_clock", "storage_layout", "device_types", "device_type_versions",
-    "detector_checkpoints", "rollup_progress", "key_rotations", "retired_partitions",
-    "retention_surveys",
+    "detector_checkpoints", "rollup_progress", "rollup_choice", "key_rotations",
+    "retired_partitions", "retention_surveys",
 }
 
 
@@ -264,6 +264,7 @@ NOT_AUDITED = {
     "organization_days": "noted by ingest",
     "organization_rates": "counted by ingest",
     "reprocessing_jobs": "carry who asked for them; their progress is the worker's",
+    "rollup_floors": "follow from retention",
     "rollup_hours": "follow from readings",
     "sensor_data": "readings",
     "sensor_hourly_aggregates": "follow from readings",

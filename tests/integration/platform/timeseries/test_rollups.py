@@ -11,6 +11,7 @@ from fleetplatform.admin import prepare_database
 from fleetplatform.database.pool import Pool, open_pool
 from fleetplatform.timeseries import rollups
 from fleetplatform.timeseries.instants import to_datetime
+from fleetplatform.timeseries.rollups.kinds import incremental
 from fleetplatform.wire.clock import wall_now_us
 from fleetplatform.wire.resources.devices import NewDevice
 
@@ -112,10 +113,10 @@ async def test_what_was_noted_and_not_made_is_made_the_next_time(bench, worker: 
     """As after a kill between the two; a second look at the same readings adds nothing."""
     engine = await bench.engine("stream", JUNE_US)
     await bench.store(engine, [(0, JUNE_US + i, float(i)) for i in range(9)], JUNE_US + 10)
-    await rollups.note_touched(worker, JUNE_US + HOUR_US)
+    await incremental.note_touched(worker, JUNE_US + HOUR_US)
     await bench.fetch("update iot.rollup_progress set received_through = '-infinity'")
-    await rollups.note_touched(worker, JUNE_US + HOUR_US)
-    assert await rollups.make_closed(worker, JUNE_US + HOUR_US) == 1
+    await incremental.note_touched(worker, JUNE_US + HOUR_US)
+    assert await incremental.make_closed(worker, JUNE_US + HOUR_US) == 1
     assert await same(bench, JUNE_US + HOUR_US) == 1
 
 
