@@ -98,7 +98,8 @@ create table iot.expired_readings (
     sensor_id uuid not null,
     reading_count bigint not null check (reading_count > 0),
     readings_hash numeric(20) check (readings_hash >= 0 and readings_hash < 18446744073709551616),
-    primary key (organization_id, sensor_id)
+    primary key (organization_id, sensor_id),
+    foreign key (organization_id, sensor_id) references iot.sensors (organization_id, sensor_id)
 );
 comment on table iot.expired_readings is
     'Readings that retention deleted, so that what was ever stored can be accounted for.';
