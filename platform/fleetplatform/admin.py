@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 import asyncpg
 
@@ -23,17 +26,20 @@ from fleetplatform.database.queries import load
 from fleetplatform.database.roles import LOGINS, MIGRATOR, OWNER, SERVICES, ensure_roles
 from fleetplatform.encryption import keys
 from fleetplatform.encryption.keys import encode_keys, generate_keys, read_keys
-from fleetplatform.errors import DatabaseError, LayoutError, SettingsError
+from fleetplatform.errors import ArchiveError, DatabaseError, LayoutError, SettingsError
 from fleetplatform.settings import PlatformSettings
 from fleetplatform.timeseries import history, inventory, rollups
 from fleetplatform.timeseries.history import History
 from fleetplatform.timeseries.inventory import PartitionInfo
 from fleetplatform.timeseries.layouts import extension_of, make_storage
+from fleetplatform.timeseries.retention import restore
+from fleetplatform.timeseries.retention.restore import Restored
 
 __all__ = [
-    "DatabaseError", "DatabaseState", "History", "PartitionInfo", "PreparedDatabase",
-    "SettingsError", "create_database", "drop_database", "encode_keys", "generate_keys",
-    "own_database", "prepare_database", "read_keys", "read_state", "write_history",
+    "ArchiveError", "DatabaseError", "DatabaseState", "History", "PartitionInfo",
+    "PreparedDatabase", "Restored", "SettingsError", "create_database", "drop_database",
+    "encode_keys", "generate_keys", "own_database", "prepare_database", "read_keys", "read_state",
+    "restore_readings", "write_history",
 ]  # fmt: skip
 
 OLDEST_VERSION = 18
@@ -177,6 +183,20 @@ async def write_history(url: str, past: History) -> None:
             await history.write(conn, past)
             if server["is_superuser"]:
                 await conn.execute("checkpoint")
+
+
+async def restore_readings(
+    url: str,
+    folder: Path,
+    organization: UUID,
+    span: tuple[datetime, datetime],
+    kept: timedelta,
+) -> Restored:
+    """Bring archived readings of an organization back; raises DatabaseError, ArchiveError."""
+    url = own_database(url)
+    async with _connected(url) as conn:
+        with _asked(url):
+            return await restore.restore(conn, folder, organization, span, kept)
 
 
 def own_database(url: str) -> str:

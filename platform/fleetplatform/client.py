@@ -44,6 +44,7 @@ from fleetplatform.wire.resources.quality import (
     SensorQuality,
 )
 from fleetplatform.wire.resources.quotas import NewQuotas, Quotas, Usage
+from fleetplatform.wire.resources.retention import NewRetentionPolicy, RetentionPolicy
 
 __all__ = ["ApiError", "Client"]
 
@@ -195,6 +196,10 @@ class Client:
     async def create_processing_rule(self, new: NewProcessingRule) -> ProcessingRule:
         """Save a processing rule; with an organization's API key."""
         return await self._send("POST", "/v1/processing-rules", new, ProcessingRule)
+
+    async def create_retention_policy(self, new: NewRetentionPolicy) -> RetentionPolicy:
+        """Say how long some readings stay; with an administrator's API key."""
+        return await self._send("POST", "/v1/retention-policies", new, RetentionPolicy)
 
     async def alerts(self, *, status: str | None = None, limit: int | None = None) -> Alerts:
         """The newest alerts of the organization, all or those with a status."""

@@ -5,6 +5,7 @@ PlatformError
 ├── DatabaseError        the database cannot be used as it is
 │   ├── MigrationError   a migration or an SQL function was refused
 │   └── LayoutError      sensor_data exists with another layout
+├── ArchiveError         a file of the archive cannot be written, or is not what it was
 ├── WireError            a body that cannot be read at all
 ├── RequestError         what was asked for cannot be done as it was asked
 │   ├── InvalidError     a body says something impossible
@@ -38,6 +39,10 @@ class MigrationError(DatabaseError):
 
 class LayoutError(DatabaseError):
     """sensor_data exists with another layout."""
+
+
+class ArchiveError(PlatformError):
+    """A file of the archive cannot be written, or is not what it was."""
 
 
 class WireError(PlatformError):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from fleetconf.units import Count, Duration, Size
+from fleetconf.units import Count, Duration, Rate, Size
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +76,7 @@ class WorkerSettings(Settings, frozen=True, kw_only=True):
     idempotency_interval: Duration
     rotation_interval: Duration
     rotation_rows: Count
+    retention_interval: Duration
 
 
 class LiveSettings(Settings, frozen=True, kw_only=True):
@@ -95,6 +96,15 @@ class EncryptionSettings(Settings, frozen=True, kw_only=True):
 
     keys: str | None
     active: str | None
+
+
+class ArchiveSettings(Settings, frozen=True, kw_only=True):
+    """Where readings go that retention policies archive, and how fast."""
+
+    folder: str | None
+    file_rows: Count
+    rows_per_s: Annotated[Rate, msgspec.Meta(gt=0)]
+    policies: Count
 
 
 class EngineSettings(Settings, frozen=True, kw_only=True):
@@ -146,6 +156,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     quality: QualitySettings
     registry: RegistrySettings
     worker: WorkerSettings
+    archive: ArchiveSettings
     live: LiveSettings
     encryption: EncryptionSettings
     engine: EngineSettings

@@ -17,6 +17,7 @@ from fleetconf.units import Count, Duration, Rate
 from fleetplatform.client import Client
 from fleetplatform.wire.resources.alerts import NewAlertRule
 from fleetplatform.wire.resources.quotas import NewQuotas
+from fleetplatform.wire.resources.retention import NewRetentionPolicy
 from fleetsim.settings import DeviceTypeSettings, RuleOfOracle, Weight
 
 _HISTORY_MAX_S = 10 * 366 * 86_400
@@ -67,6 +68,7 @@ class PrepareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     organizations: tuple[OrganizationSettings, ...]
     alert_rules: tuple[NewAlertRule, ...]
     history: HistorySettings | None
+    retention_policies: tuple[NewRetentionPolicy, ...]
 
     @property
     def tenants(self) -> tuple[OrganizationSettings, ...]:
@@ -112,6 +114,8 @@ async def prepare(
         async with Client(url, organization.api_key) as member:
             for rule in settings.alert_rules:
                 await member.create_alert_rule(rule)
+            for policy in settings.retention_policies:
+                await member.create_retention_policy(policy)
     return Prepared(
         organization_ids=[one.organization_id for one in made],
         api_keys=[one.api_key for one in made],

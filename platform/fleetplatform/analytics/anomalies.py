@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fleetplatform.analytics.bounds import asked
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics.choice import Span
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant

@@ -5,56 +5,35 @@ meanwhile may be in a later batch. Rows come in order of sensor and time.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
 
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics import archived
+from fleetplatform.analytics.archived import Archived
+from fleetplatform.analytics.choice import BATCH_ROWS, SCHEMA, Choice, Span
 from fleetplatform.database import packed
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction
 from fleetplatform.timeseries.instants import EARLIEST, to_datetime
 
-BATCH_ROWS = 20_000
-
-_SCHEMA = pa.schema(
-    [
-        pa.field("sensor_id", pa.binary(16), nullable=False),
-        pa.field("device_id", pa.binary(16), nullable=False),
-        pa.field("t", pa.timestamp("us", "UTC"), nullable=False),
-        pa.field("received", pa.timestamp("us", "UTC"), nullable=False),
-        pa.field("value", pa.float64(), nullable=False),
-        pa.field("raw", pa.float64()),
-        pa.field("quality", pa.int16(), nullable=False),
-        pa.field("is_anomaly", pa.bool_(), nullable=False),
-        pa.field("score", pa.float32()),
-    ]
-)
 _queries: Any = load(__file__)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which readings; None takes all. `sensor_type` is a code of the catalogue."""
-
-    sensor_id: UUID | None = None
-    device_id: UUID | None = None
-    group_id: UUID | None = None
-    sensor_type: int | None = None
-
-
 async def batches(
-    pool: Pool, tenant: Tenant, span: Span, choice: Choice
+    pool: Pool, tenant: Tenant, span: Span, choice: Choice, old: Archived
 ) -> AsyncIterator[pa.RecordBatch]:
     """The readings that the tenant sees, BATCH_ROWS at a time; an empty batch where there is none.
 
     Columns: sensor_id, device_id (16 bytes), t, received (µs, UTC), value, raw (null: value is what
-    arrived), quality (bits), is_anomaly, score (null: none).
+    arrived), quality (bits), is_anomaly, score (null: none). Those of the archive come
+    first; what is archived meanwhile comes last, and some of it may have come before.
     """
+    async for batch in old.batches():
+        yield batch
     after: tuple[UUID, Any] = (UUID(int=0), EARLIEST)
     while True:
         async with transaction(pool, tenant) as conn:
@@ -71,14 +50,26 @@ async def batches(
             )
         yield _batch(row)
         if row["reading_count"] < BATCH_ROWS:
-            return
+            break
         last_us = int(packed.times_us(row["times"][-8:])[0])
         after = (UUID(bytes=row["sensors"][-16:]), to_datetime(last_us))
+    new = await find_archived(pool, tenant, span, choice, old.folder)
+    async for batch in new.beyond(old).batches():
+        yield batch
+
+
+async def find_archived(
+    pool: Pool, tenant: Tenant, span: Span, choice: Choice, folder: str | None
+) -> Archived:
+    """What of the archive belongs to an export; raises ConflictError where a file is not there."""
+    async with transaction(pool, tenant) as conn:
+        is_limited = tenant.device_groups is not None
+        return await archived.find(conn, folder, span, choice, is_limited=is_limited)
 
 
 def schema() -> pa.Schema:
     """The columns of every batch."""
-    return _SCHEMA
+    return SCHEMA
 
 
 def _batch(row: Any) -> pa.RecordBatch:
@@ -95,7 +86,7 @@ def _batch(row: Any) -> pa.RecordBatch:
         pa.array(np.frombuffer(row["anomalies"], dtype=np.bool_)),
         pa.array(score.astype(np.float32), mask=np.isnan(score)),
     ]
-    return pa.record_batch(columns, schema=_SCHEMA)
+    return pa.record_batch(columns, schema=SCHEMA)
 
 
 def _ids(column: bytes) -> pa.Array:

@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from fleetplatform.analytics.series import Span, readable_sensor
+from fleetplatform.analytics.choice import Span
+from fleetplatform.analytics.series import readable_sensor
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction

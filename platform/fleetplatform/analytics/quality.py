@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, get_args
 from uuid import UUID
 
-from fleetplatform.analytics.series import Span, key_of, readable_sensor
+from fleetplatform.analytics.choice import Span
+from fleetplatform.analytics.series import key_of, readable_sensor
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction

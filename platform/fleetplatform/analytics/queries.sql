@@ -228,3 +228,30 @@ where organization_id = :organization_id
   and (:processing_rule_id::uuid is null or processing_rule_id = :processing_rule_id::uuid)
 order by measurement_timestamp, processing_rule_id
 limit :count;
+
+-- name: archived_files(since, until, sensor_type, sensor_id)
+-- Files with readings of a span that are in no table, of those whose organizations are seen.
+select file
+from iot.archive_manifests
+where action = 'archive'
+  and manifest_state = 'dropped'
+  and file is not null
+  and span_from < :until
+  and span_to > :since
+  and (:sensor_type::smallint is null or sensor_type = :sensor_type::smallint)
+  and (
+      :sensor_id::uuid is null
+      or (organization_id, sensor_type) in (
+          select s.organization_id, s.sensor_type from iot.sensors as s
+          where s.sensor_id = :sensor_id::uuid
+      ) and (sensors is null or :sensor_id::uuid = any (sensors))
+  )
+order by span_from, sensor_type, manifest_id;
+
+-- name: devices_seen(group_id)
+-- The devices that are seen, all or those of a group.
+select d.device_id
+from iot.devices as d
+where :group_id::uuid is null or d.device_id in (
+    select m.device_id from iot.device_group_members as m where m.group_id = :group_id::uuid
+);

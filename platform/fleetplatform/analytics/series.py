@@ -1,18 +1,21 @@
 """One sensor's readings: the last, a span thinned out to points or buckets, the gaps in it."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+import numpy as np
+
+from fleetplatform.analytics import archived
 from fleetplatform.analytics.bounds import asked, check_raw
+from fleetplatform.analytics.choice import EARLIEST_US, LATEST_US, Choice, Span
 from fleetplatform.analytics.downsampling import largest_triangle
 from fleetplatform.database import packed
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.errors import ForbiddenError, InvalidError, NotFoundError
-from fleetplatform.timeseries.instants import to_datetime, to_us
+from fleetplatform.timeseries.instants import to_us
 from fleetplatform.wire.resources.readings import (
     Bucket,
     Buckets,
@@ -28,34 +31,11 @@ BUCKETS_MAX = 10_000
 GAPS_MAX = 1_000
 RECENT_US = 31 * 86_400_000_000
 """The last reading is looked for in so much time first, which spares most partitions."""
-EARLIEST_US = 0
-LATEST_US = 7_258_118_400_000_000
-"""2200-01-01, after the last partition."""
 
 _queries: Any = load(__file__)
 _ROLLUPS: dict[str, tuple[int, Any]] = {
     "hour": (3_600_000_000, _queries.hours), "day": (86_400_000_000, _queries.days),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """[since_us, until_us) of measurement time; raises InvalidError where that is empty."""
-
-    since_us: int
-    until_us: int
-
-    def __post_init__(self) -> None:
-        if not EARLIEST_US <= self.since_us < self.until_us <= LATEST_US:
-            raise InvalidError(
-                "since_us, until_us: give a time and a later one, in µs since 1970, before 2200",
-                code="invalid_span",
-            )
-
-    @property
-    def bounds(self) -> dict[str, Any]:
-        """As parameters of a query."""
-        return {"since": to_datetime(self.since_us), "until": to_datetime(self.until_us)}
 
 
 async def last(pool: Pool, tenant: Tenant, sensor_id: UUID, now_us: int) -> LastReading:
@@ -79,28 +59,41 @@ async def last(pool: Pool, tenant: Tenant, sensor_id: UUID, now_us: int) -> Last
     )
 
 
-async def read(pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, points: int) -> Series:
+async def read(
+    pool: Pool, tenant: Tenant, sensor_id: UUID, span: Span, points: int, folder: str | None
+) -> Series:
     """A span as `points` readings at most, chosen so that their line looks like all of them.
 
-    Raises NotFoundError, and InvalidError for a span that is too long, or with more than
-    READINGS_MAX readings.
+    folder: of the archive, whose readings count too. Raises NotFoundError, InvalidError for a span
+    that is too long or has more than READINGS_MAX readings, and ConflictError where a file of it is
+    not there.
     """
     check_raw(span.since_us, span.until_us)
     async with asked(pool, tenant) as conn:
         sensor = await readable_sensor(conn, sensor_id)
         row = await _queries.readings(conn, **key_of(sensor), **span.bounds, count=READINGS_MAX + 1)
-    t_us, values = packed.times_us(row["times"]), packed.floats(row["values"])
+        # The sensor itself is seen, so its devices need not be asked for again.
+        old = await archived.find(
+            conn, folder, span, Choice(sensor_id=sensor_id), is_limited=False
+        )
+    old_us, old_values = await old.columns(READINGS_MAX)
+    t_us = np.concatenate([packed.times_us(row["times"]), old_us])
+    values = np.concatenate([packed.floats(row["values"]), old_values])
     if len(t_us) > READINGS_MAX:
         raise InvalidError(
             f"the span has more than {READINGS_MAX:,} readings: ask for a shorter one, or for its"
             " buckets",
             code="too_many_readings",
         )
+    # What was archived between the two looks was seen twice.
+    t_us, first = np.unique(t_us, return_index=True)
+    values = values[first]
     kept = largest_triangle(t_us, values, points)
     return Series(
         sensor_id=sensor_id,
         unit=sensor["unit"],
         readings=len(t_us),
+        archived=len(old_us),
         t_us=tuple(t_us[kept].tolist()),
         values=tuple(values[kept].tolist()),
     )

@@ -27,7 +27,7 @@ from fleetplatform.errors import ForbiddenError
 from fleetplatform.registry import organizations
 from fleetplatform.registry.devices import Contact
 from fleetplatform.registry.organizations import Principal, Role
-from fleetplatform.settings import EncryptionKeys
+from fleetplatform.settings import ArchiveSettings, EncryptionKeys
 
 ACTING_IN = "Fleetstorm-Organization"
 
@@ -44,7 +44,7 @@ class Context:
     virtual time, is offline · encryption: what opens readings of sensitive sensors ·
     credential_overlap_s: how long a device's tokens stay good beside a new one ·
     idempotency_kept_s: so long an answer can be had again · import_lines_max: devices an import ·
-    streams: who follows readings.
+    archive: where readings go that policies archive · streams: who follows readings.
     """
 
     pool: Pool
@@ -56,6 +56,7 @@ class Context:
     credential_overlap_s: float
     import_lines_max: int
     idempotency_kept_s: float
+    archive: ArchiveSettings
     streams: Streams
 
     def contact(self) -> Contact:

@@ -24,6 +24,7 @@ class ApiRole:
             credential_overlap_s=registry.credential_overlap,
             import_lines_max=registry.import_lines,
             idempotency_kept_s=registry.idempotency_kept,
+            archive=shared.settings.platform.archive,
             streams=self._streams,
         )
         app = make_app(context, shared.settings.platform.ingest.expanded_size)

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from fleetplatform.registry import idempotency, reprocessing
-from fleetplatform.roles.part import App, Shared
+from fleetplatform.roles.part import DATABASE_ROLES, App, Shared
 from fleetplatform.settings import EncryptionKeys
 from fleetplatform.timeseries import partitions, rollups
+from fleetplatform.timeseries.retention.keeper import Keeper
 from fleetplatform.timeseries.sensitive import rotation
 
 ROLE = "worker"
@@ -25,12 +26,15 @@ class WorkerRole:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin all jobs."""
+        """Begin all jobs; raises SettingsError where one could not do its work."""
         settings = self._shared.settings.platform.worker
+        keeper = self._keeper()
+        await keeper.check()
         jobs: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
             ("partitions", settings.partition_interval, self._make_partitions),
             ("rollups", settings.rollup_interval, self._make_rollups),
             ("reprocessing", settings.reprocess_interval, self._reprocess),
+            ("retention", settings.retention_interval, keeper.run),
             ("idempotency keys", settings.idempotency_interval, self._expire_idempotency_keys),
         ]
         keys = self._shared.settings.encryption
@@ -41,6 +45,11 @@ class WorkerRole:
             asyncio.create_task(_repeat(name, interval, job), name=name)
             for name, interval, job in jobs
         ]
+
+    def _keeper(self) -> Keeper:
+        settings = self._shared.settings
+        url = settings.database_urls[DATABASE_ROLES[ROLE]]
+        return Keeper(self._shared.pools[ROLE], url, settings.platform.archive)
 
     async def _make_partitions(self) -> None:
         await partitions.make_ahead(

@@ -48,11 +48,15 @@ def records(
 
 
 async def copy(
-    conn: Connection, table: str, columns: Sequence[str], blocks: Iterable[memoryview]
+    conn: Connection,
+    table: str,
+    columns: Sequence[str],
+    blocks: Iterable[memoryview],
+    schema: str | None = "iot",
 ) -> None:
-    """COPY blocks of records into a table of the schema iot, in the caller's transaction."""
+    """COPY blocks of records into a table, in the caller's transaction; no schema: a temporary."""
     await conn.copy_to_table(
-        table, schema_name="iot", columns=columns, format="binary", source=_stream(blocks)
+        table, schema_name=schema, columns=columns, format="binary", source=_stream(blocks)
     )
 
 

@@ -40,8 +40,13 @@ async def write(conn: Connection, rows: Rows, table: str = TABLE) -> None:
 
     Raises asyncpg.UniqueViolationError when one is stored already; then none is.
     """
+    await write_to(conn, table, "iot", rows)
+
+
+async def write_to(conn: Connection, table: str, schema: str | None, rows: Rows) -> None:
+    """Into another table with the same columns; None: a temporary one."""
     columns = _COLUMNS if rows.metadata is None else (*_COLUMNS, _METADATA)
-    await binary.copy(conn, table, columns, pack(rows))
+    await binary.copy(conn, table, columns, pack(rows), schema)
 
 
 async def find_stored(

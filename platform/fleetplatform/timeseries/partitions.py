@@ -8,7 +8,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from fleetplatform.database.pool import Pool
+from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.errors import DatabaseError
 from fleetplatform.settings import LayoutSettings
@@ -61,7 +61,10 @@ class Partitions:
         return HYPERTABLE if self._storage and self._storage.kind == "timescale" else TABLE
 
     async def ensure(
-        self, pool: Pool, measured_us: NDArray[np.int64], sensor_type: NDArray[np.int16]
+        self,
+        pool: Pool | Connection,
+        measured_us: NDArray[np.int64],
+        sensor_type: NDArray[np.int16],
     ) -> None:
         """Have the partitions of n readings made where they are missing, before they are stored.
 
@@ -79,7 +82,9 @@ class Partitions:
             if day not in DAYS or await self._ensure_one(pool, self._storage, day, code):
                 self._days.add((day, code))
 
-    async def _ensure_one(self, pool: Pool, storage: _Storage, day: int, code: int) -> bool:
+    async def _ensure_one(
+        self, pool: Pool | Connection, storage: _Storage, day: int, code: int
+    ) -> bool:
         unit = "M" if storage.range_unit == "month" else "D"
         key = (str(np.datetime64(day, "D").astype(f"datetime64[{unit}]")), code)
         if key not in self._known:
@@ -151,7 +156,7 @@ async def _bring_home(pool: Pool, attempts: int) -> None:
         )
 
 
-async def _read_storage(pool: Pool) -> _Storage:
+async def _read_storage(pool: Pool | Connection) -> _Storage:
     row = await _queries.storage_layout(pool)
     if row is None:
         raise DatabaseError("the database has no storage for readings: prepare it with fleetstorm")

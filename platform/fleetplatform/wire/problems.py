@@ -22,6 +22,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "already_provisioned": Code(
             409, "The device made its first contact before; nothing was changed."
         ),
+        "archive_unreadable": Code(
+            409, "A file of the archive is missing or damaged; the operator puts it back."
+        ),
         "behind_gateway": Code(
             403, "A gateway speaks for the device; it has no tokens of its own."
         ),
@@ -92,6 +95,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "line_malformed": Code(422, "A line of an import cannot be read."),
         "method_not_allowed": Code(405, "The route exists, but not with this method."),
         "name_taken": Code(409, "Another of the organization has this name."),
+        "no_archive": Code(
+            409, "The platform has no folder for an archive; its operator gives one."
+        ),
         "no_key": Code(409, "It is encrypted with a key that the platform does not have."),
         "no_location": Code(404, "Where the device is was neither said nor reported yet."),
         "no_readings": Code(404, "The sensor is there, but has sent nothing yet."),
@@ -115,6 +121,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "overloaded": Code(429, "Too many readings wait already; come again after Retry-After."),
         "own_gateway": Code(422, "A device cannot be its own gateway."),
+        "policy_exists": Code(
+            409, "The organization has a retention policy for just these readings."
+        ),
         "proof_invalid": Code(
             403, "The proof is no signature of the right text by the certificate's key."
         ),

@@ -63,6 +63,15 @@ _EXAMPLES_OF_REPORT = """Examples:
 _EXAMPLES_OF_DOCTOR = """Exit codes: 0 a run can start here · 5 something must be mended first.
 """
 
+_EXAMPLES_OF_RESTORE = """Examples:
+
+    fleetstorm db restore postgresql://user:password@host/db --archive /srv/archive \\
+        --organization 01a210b4-e7e0-7e5b-850f-b88429552dc2 --from 2026-06-01 --to 2026-06-08
+
+Whole files come back, so more than was asked for may. Called twice it does nothing the second time.
+Exit codes: 0 all of it is in the table · 1 a file is damaged or missing, the others came back.
+"""
+
 app = App(
     name="fleetstorm",
     help=_HELP,
@@ -200,6 +209,22 @@ def db_partitions(
     from fleetstorm.cli.db import print_partitions
 
     return print_partitions(url, sort=sort, as_json=json)
+
+
+@db.command(name="restore", help_epilogue=_EXAMPLES_OF_RESTORE)
+def db_restore(
+    url: DatabaseUrl,
+    *,
+    archive: Annotated[Path, Parameter(help="platform.archive.folder of the platform")],
+    organization: Annotated[str, Parameter(help="its id")],
+    since: Annotated[str, Parameter(name="--from", help="2026-06-01, or 2026-06-01T12:00:00Z")],
+    until: Annotated[str, Parameter(name="--to", help="the same; up to, without it")],
+    keep: Annotated[str, Parameter(help="so long it is not archived again")] = "30d",
+) -> int:
+    """Bring archived readings of an organization back into the table."""
+    from fleetstorm.cli.restore import restore
+
+    return restore(url, archive, organization, (since, until), keep)
 
 
 @db.command(name="psql")

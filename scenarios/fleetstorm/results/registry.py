@@ -19,7 +19,6 @@ from fleetstorm.results.part import Better
 from fleetstorm.results.summary import Summary
 
 _NOT_YET = (
-    "load.expired",
     "latency_ms.notification.",
     "latency_ms.command.",
     "verification.commands.",

@@ -81,7 +81,10 @@ class Load(Part, frozen=True, kw_only=True):
         int | None, measure("readings", "lower", "Still in device buffers at the end.")
     ] = None
     stored: Annotated[int | None, measure("readings", "higher", "Rows in the table.")] = None
-    expired: Annotated[int | None, measure("readings", None, "Dropped by retention.")] = None
+    archived: Annotated[
+        int | None, measure("readings", None, "In files of the archive, and in no table.")
+    ] = None
+    expired: Annotated[int | None, measure("readings", None, "Deleted by retention.")] = None
     duplicates: Annotated[
         int | None, measure("readings", None, "Sent again and recognised by the platform.")
     ] = None

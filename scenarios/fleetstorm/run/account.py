@@ -100,7 +100,10 @@ def summarise(config: RunConfig, run: RunSummary, found: Findings) -> Summary:
     if ledger is not None:
         load = _with_books(load, ledger)
     if found.readings is not None:
-        load = msgspec.structs.replace(load, stored=found.readings.stored)
+        load = msgspec.structs.replace(
+            load, stored=found.readings.stored, archived=found.readings.archived,
+            expired=found.readings.expired,
+        )  # fmt: skip
     summary = Summary(
         run=run,
         machine=describe_machine(found.database),

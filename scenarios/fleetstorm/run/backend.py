@@ -7,6 +7,9 @@ import hashlib
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
 
 from fleetplatform.admin import (
     DatabaseError,
@@ -35,6 +38,7 @@ from fleetstorm.stack.stack import Stack
 
 ROLES = "ingest+api+worker"
 KEYS_FILE = "encryption-keys"
+ARCHIVE = "archive"
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Backend:
 
     `owner_url` reads every row of the database (None: no database was named for a platform that
     runs elsewhere). `database` and `service` are None unless this run started them. `keys` open
-    readings of sensitive sensors, `keys_file` is where they stand.
+    readings of sensitive sensors, `keys_file` is where they stand; `archive_folder` is where
+    readings are archived.
     """
 
     url: str
@@ -53,6 +58,7 @@ class Backend:
     service: Service | None = None
     keys: EncryptionKeys | None = None
     keys_file: str | None = None
+    archive_folder: Path | None = None
 
 
 async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
@@ -64,6 +70,7 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
     if settings.port:
         check_port_free(settings.host, settings.port)
     keys, keys_file = _keys(stack, settings)
+    settings = _with_archive(stack, settings)
     url = settings.database.url or (await stack.start_postgres()).url()
     if stack.below is not None:
         url = await _database_of_its_own(stack, url)
@@ -82,7 +89,10 @@ async def start_backend(stack: Stack, settings: PlatformSettings) -> Backend:
     service = await stack.start_service(
         ROLES, encode_process_settings(process), host=settings.host, port=port
     )
-    return Backend(service.url, token, database.owner_url, database, service, keys, keys_file)
+    return Backend(
+        service.url, token, database.owner_url, database, service, keys, keys_file,
+        _archive_folder(settings),
+    )  # fmt: skip
 
 
 async def _database_of_its_own(stack: Stack, url: str) -> str:
@@ -160,7 +170,23 @@ def database_errors() -> Iterator[None]:
 def _named(url: str, settings: PlatformSettings) -> Backend:
     with database_errors():
         keys = read_keys(settings.encryption)
-    return Backend(url, settings.token or "", settings.database.url, keys=keys)
+    folder = _archive_folder(settings)
+    return Backend(
+        url, settings.token or "", settings.database.url, keys=keys, archive_folder=folder
+    )
+
+
+def _archive_folder(settings: PlatformSettings) -> Path | None:
+    folder = settings.archive.folder
+    return None if folder is None else Path(folder)
+
+
+def _with_archive(stack: Stack, settings: PlatformSettings) -> PlatformSettings:
+    """An embedded database has an archive of its own beside it, unless another is named."""
+    if settings.archive.folder is not None or settings.database.url is not None:
+        return settings
+    archive = msgspec.structs.replace(settings.archive, folder=str(stack.folder / ARCHIVE))
+    return msgspec.structs.replace(settings, archive=archive)
 
 
 def _keys(stack: Stack, settings: PlatformSettings) -> tuple[EncryptionKeys | None, str | None]:

@@ -199,8 +199,11 @@ class Storm:
         with database_errors():
             self._readings = await verify_readings(
                 backend.owner_url, owners, ledger, self._fleet.readings,
-                backend.keys.keys if backend.keys else {},
+                backend.keys.keys if backend.keys else {}, backend.archive_folder,
             )
+            left = {"archived": self._readings.archived, "expired": self._readings.expired}
+            if any(left.values()):
+                self.folder.events.add("retention", **left)
             if prepared.rules:
                 law = self._coordinator.law
                 self._alerts = await verify_alerts(backend.owner_url, owners, ledger, law)

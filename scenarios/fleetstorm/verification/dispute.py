@@ -26,11 +26,13 @@ class Rows:
 class Findings:
     """Positions of what is wrong.
 
-    lost: in the readings · unexpected, duplicated: in the rows · altered: in the readings and, in
+    lost: in the readings · absent: in the readings, indeterminate ones without a row, which is not
+    wrong by itself · unexpected, duplicated: in the rows · altered: in the readings and, in
     the same order, in the rows.
     """
 
     lost: Indices
+    absent: Indices
     unexpected: Indices
     duplicated: Indices
     altered_reading: Indices
@@ -62,6 +64,7 @@ def compare(readings: Readings, rows: Rows) -> Findings:
     of_no_reading = single[_find(reading_key, row_key[single]) < 0]
     return Findings(
         lost=lost,
+        absent=np.flatnonzero(~has_row & (readings.disposition == _MAY)),
         unexpected=np.sort(np.concatenate([never_sent, of_no_reading])),
         duplicated=duplicated,
         altered_reading=with_row[altered],

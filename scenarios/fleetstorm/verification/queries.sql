@@ -173,3 +173,22 @@ cross join lateral (
           < timestamptz 'epoch' + span.end_us * interval '1 microsecond'
 ) as found
 order by span.position;
+
+-- name: hold_retention()!
+-- Wait until no reading is on its way into the archive or out of it, and keep it so.
+select pg_advisory_lock(hashtextextended('fleetstorm retention', 0));
+
+-- name: retired_partitions()
+-- Tables that were partitions and whose readings are in no other place yet.
+select relation from iot.retired_partitions;
+
+-- name: archived_files(organizations)
+-- The files whose readings are in no table any more.
+select file from iot.archive_manifests
+where organization_id = any(:organizations::uuid[])
+  and action = 'archive' and manifest_state = 'dropped' and file is not null;
+
+-- name: expired_readings(organizations)
+-- What was deleted, by sensor.
+select sensor_id, reading_count, readings_hash from iot.expired_readings
+where organization_id = any(:organizations::uuid[]);

@@ -6,7 +6,8 @@ its rows one by one.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from fleetsim.ledger.digest import hash_onto
 from fleetsim.ledger.report import LedgerReport, Readings
 from fleetstorm.results.proof import EXAMPLES_MAX, Example
-from fleetstorm.verification import table
+from fleetstorm.verification import archive, table
+from fleetstorm.verification.archive import Expired
 from fleetstorm.verification.dispute import Findings, Rows, compare
 from fleetstorm.verification.examples import Namer, choose, name_stranger
+from fleetstorm.verification.expiry import settle
 from fleetstorm.verification.sensors import UNKNOWN, SensorIndex
 from fleetstorm.verification.table import StoredRows
 
@@ -34,12 +37,15 @@ Witness = Callable[[NDArray[np.int64]], Awaitable[Readings]]
 class ReadingsVerdict:
     """What became of the readings.
 
-    stored: rows of the organizations · leaks: rows and alerts of another organization than their
+    stored: rows of the organizations · archived: in files alone · expired: deleted by retention, as
+    the platform counted them · leaks: rows and alerts of another organization than their
     device's, by the registry or by the fleet's own account; None for one organization · stray: in
     default partitions; None where there are none. The others are named as in summary.json.
     """
 
     stored: int = 0
+    archived: int = 0
+    expired: int = 0
     lost: int = 0
     duplicated: int = 0
     altered: int = 0
@@ -57,24 +63,32 @@ async def verify_readings(
     ledger: LedgerReport,
     witness: Witness,
     keys: table.Keys = MappingProxyType({}),
+    archive_folder: Path | None = None,
 ) -> ReadingsVerdict:
     """Compare the books with the table; memory stays bounded however many rows there are.
 
     `organization_ids` are in the fleet's order, as the books have them.
-    `keys` open the readings of sensitive sensors; raises UsageError where one is missing.
+    `keys` open the readings of sensitive sensors; raises UsageError where one is missing, or a file
+    of the archive.
     """
     connection = await table.connect(owner_url)
     try:
         index = SensorIndex(ledger)
-        count = _Count(ledger, index)
+        await archive.hold(connection)
+        expired = await archive.read_expired(connection, organization_ids, index)
+        count = _Count(ledger, index, expired)
         for organization, owner in enumerate(organization_ids):
             count.organization = organization
             await table.stream_all(connection, [owner], keys, count.add)
-        court = _Court(ledger, index, count.verdict)
+            await archive.stream(connection, [owner], archive_folder, count.add_archived)
+        court = _Court(ledger, index, expired, count.verdict)
         for sensors in _in_pieces(count.disputed(), ledger.emitted):
             readings = await witness(sensors)
             ids = index.ids(sensors)
-            rows = await table.read_sensors(connection, organization_ids, ids, keys)
+            rows = table.concatenate([
+                await table.read_sensors(connection, organization_ids, ids, keys),
+                *await archive.read_sensors(connection, organization_ids, ids, archive_folder),
+            ])  # fmt: skip
             court.judge(readings, rows)
         verdict = count.verdict
         verdict.orphans = await table.queries.orphans(connection, organizations=organization_ids)
@@ -98,6 +112,7 @@ class _Count:
 
     ledger: LedgerReport
     index: SensorIndex
+    expired: Expired
     verdict: ReadingsVerdict = field(default_factory=ReadingsVerdict)
     organization: int = 0
     leaks: int = 0
@@ -110,11 +125,21 @@ class _Count:
         self._hash = np.zeros(self.ledger.sensors, dtype=np.uint64)
         known = self.ledger.organization
         self._organization = known if len(known) else np.zeros(self.ledger.sensors, np.int32)
+        self.verdict.expired = int(self.expired.counts.sum()) + self.expired.strangers
+        self.verdict.unexpected += self.expired.strangers
         self._calibrated = (self.ledger.multiplier != 1.0) | (self.ledger.offset != 0.0)
 
+    def add_archived(self, rows: StoredRows) -> None:
+        """Count some rows of the archive."""
+        self.verdict.archived += len(rows)
+        self._add(rows)
+
     def add(self, rows: StoredRows) -> None:
-        """Count some rows."""
+        """Count some rows of the table."""
         self.verdict.stored += len(rows)
+        self._add(rows)
+
+    def _add(self, rows: StoredRows) -> None:
         sensor = self.index.find(rows.sensor_high, rows.sensor_low)
         known = sensor != UNKNOWN
         if not known.all():
@@ -127,8 +152,11 @@ class _Count:
 
     def disputed(self) -> NDArray[np.int64]:
         """The sensors whose rows are not what the books say at first sight."""
-        same = self._rows == self.ledger.acknowledged
-        same &= self._hash == self.ledger.acknowledged_hash
+        expired = self.expired
+        same = self._rows + expired.counts == self.ledger.acknowledged
+        same &= ~expired.is_hashed | (
+            self._hash + expired.hashes == self.ledger.acknowledged_hash
+        )
         return np.flatnonzero(~same).astype(np.int64)
 
     def _add_strangers(self, rows: StoredRows, at: NDArray[np.intp]) -> None:
@@ -156,8 +184,15 @@ class _Count:
 class _Court:
     """Disputed sensors, reading by reading."""
 
-    def __init__(self, ledger: LedgerReport, index: SensorIndex, verdict: ReadingsVerdict) -> None:
+    def __init__(
+        self,
+        ledger: LedgerReport,
+        index: SensorIndex,
+        expired: Expired,
+        verdict: ReadingsVerdict,
+    ) -> None:
         self._index = index
+        self._expired = expired
         self._namer = Namer(ledger, index)
         self._verdict = verdict
         self.examples: dict[str, list[Example]] = {
@@ -168,12 +203,29 @@ class _Court:
         """Compare the readings of some sensors with their rows."""
         sensor = self._index.find(stored.sensor_high, stored.sensor_low)
         rows = Rows(sensor, stored.t_us, stored.raw)
-        found = compare(readings, rows)
+        found = self._without_expired(compare(readings, rows), readings)
         self._verdict.lost += len(found.lost)
         self._verdict.unexpected += len(found.unexpected)
         self._verdict.duplicated += len(found.duplicated)
         self._verdict.altered += len(found.altered_reading)
         self._name(found, readings, rows)
+
+    def _without_expired(self, found: Findings, readings: Readings) -> Findings:
+        """Of the readings that have no row, those that retention deleted are not lost."""
+        gone = []
+        for sensor in np.unique(readings.sensor[np.r_[found.lost, found.absent]]).tolist():
+            count = int(self._expired.counts[sensor])
+            lost = found.lost[readings.sensor[found.lost] == sensor]
+            absent = found.absent[readings.sensor[found.absent] == sensor]
+            hashed = int(self._expired.hashes[sensor]) if self._expired.is_hashed[sensor] else None
+            account = settle(
+                readings, lost, absent, self._index.hashes[sensor], (count, hashed)
+            )
+            gone.append(account.expired)
+            self._verdict.unexpected += account.too_many
+            self._verdict.altered += account.altered
+        known = np.concatenate(gone) if gone else np.zeros(0, np.intp)
+        return replace(found, lost=found.lost[~np.isin(found.lost, known)])
 
     def _name(self, found: Findings, readings: Readings, rows: Rows) -> None:
         lost, extra, twice = found.lost, found.unexpected, found.duplicated

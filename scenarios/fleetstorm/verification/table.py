@@ -65,7 +65,8 @@ async def stream_all(
     connection: Any, organizations: list[UUID], keys: Keys, on_rows: OnRows
 ) -> None:
     """Give every reading of some organizations to `on_rows`, 65,536 at a time at most."""
-    await _stream(connection, queries.stored_readings.sql, (organizations,), on_rows)
+    for sql in await _in_tables(connection, queries.stored_readings.sql):
+        await _stream(connection, sql, (organizations,), on_rows)
     if await queries.has_encrypted(connection, organizations=organizations):
         await _stream_encrypted(connection, organizations, None, keys, on_rows)
 
@@ -75,11 +76,17 @@ async def read_sensors(
 ) -> StoredRows:
     """Every reading of some sensors."""
     pieces: list[StoredRows] = []
-    sql = queries.readings_of_sensors.sql
-    await _stream(connection, sql, (organizations, sensors), pieces.append)
+    for sql in await _in_tables(connection, queries.readings_of_sensors.sql):
+        await _stream(connection, sql, (organizations, sensors), pieces.append)
     if await queries.has_encrypted(connection, organizations=organizations):
         await _stream_encrypted(connection, organizations, sensors, keys, pieces.append)
-    return _concatenate(pieces)
+    return concatenate(pieces)
+
+
+async def _in_tables(connection: Any, sql: str) -> list[str]:
+    """A query of sensor_data, for it and each partition that was taken out and not dropped yet."""
+    taken_out = [row["relation"] async for row in queries.retired_partitions(connection)]
+    return [sql.replace("sensor_data", name) for name in ("sensor_data", *taken_out)]
 
 
 async def _stream_encrypted(
@@ -182,7 +189,8 @@ def _parse(piece: bytearray) -> StoredRows:
     )
 
 
-def _concatenate(pieces: list[StoredRows]) -> StoredRows:
+def concatenate(pieces: list[StoredRows]) -> StoredRows:
+    """All of them, one after the other."""
     if not pieces:
         return _parse(bytearray())
     return StoredRows(

@@ -20,7 +20,8 @@ CONF = Path(fleetconf.__path__[0])
 GROUPS = ("engine", "layout", "transport", "platform", "device_type")
 FILES = sorted(path.relative_to(CONF) for g in GROUPS for path in (CONF / g).glob("*.yaml"))
 LISTED_ELSEWHERE = {
-    "MatrixSettings", "NewAlertRule", "OrganizationSettings", "QuotaSettings", Bar.__name__
+    "MatrixSettings", "NewAlertRule", "NewRetentionPolicy", "OrganizationSettings",
+    "QuotaSettings", Bar.__name__,
 }
 """What a scenario lists may leave keys out: they say that something is not asked for."""
 

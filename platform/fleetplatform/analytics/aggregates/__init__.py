@@ -12,7 +12,8 @@ from uuid import UUID
 
 from fleetplatform.analytics.aggregates.places import devices_in
 from fleetplatform.analytics.bounds import asked
-from fleetplatform.analytics.series import Span, bucket_of
+from fleetplatform.analytics.choice import Span
+from fleetplatform.analytics.series import bucket_of
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant

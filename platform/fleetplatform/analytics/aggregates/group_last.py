@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fleetplatform.analytics import aggregates
 from fleetplatform.analytics.bounds import DAY_US, asked
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics.choice import Span
 from fleetplatform.database.pool import Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant

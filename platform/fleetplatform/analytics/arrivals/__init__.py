@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from fleetplatform.analytics.export import Choice
-from fleetplatform.analytics.series import EARLIEST_US, LATEST_US
+from fleetplatform.analytics.choice import EARLIEST_US, LATEST_US, Choice
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction

@@ -10,7 +10,7 @@ from fleetplatform.analytics import aggregates
 from fleetplatform.analytics.aggregates import By, Choice, Width, group_last
 from fleetplatform.analytics.anomalies import code_of
 from fleetplatform.analytics.bounds import DAY_US
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics.choice import Span
 from fleetplatform.api.access import Context
 from fleetplatform.api.paging import page_of
 from fleetplatform.api.parameters import Since, Text, Until

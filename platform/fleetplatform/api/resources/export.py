@@ -13,8 +13,7 @@ from litestar.response import Stream
 
 from fleetplatform.analytics import export
 from fleetplatform.analytics.anomalies import code_of
-from fleetplatform.analytics.export import Choice
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics.choice import Choice, Span
 from fleetplatform.api.access import Context
 from fleetplatform.api.parameters import Since, Until
 from fleetplatform.database.tenancy import Tenant
@@ -42,7 +41,9 @@ async def export_readings(
 ) -> Stream:
     """All readings of a span, or those of one sensor, device, group or type, as they stream in."""
     choice = Choice(sensor_id, device_id, group_id, code_of(sensor_type))
-    found = export.batches(context.pool, tenant, Span(since_us, until_us), choice)
+    span, folder = Span(since_us, until_us), context.archive.folder
+    old = await export.find_archived(context.pool, tenant, span, choice, folder)
+    found = export.batches(context.pool, tenant, span, choice, old)
     return Stream(_encoded(found, format), media_type=MEDIA_TYPES[format])
 
 

@@ -13,7 +13,7 @@ from litestar.response import Stream
 
 from fleetplatform.analytics.anomalies import code_of
 from fleetplatform.analytics.arrivals import Follower, Limits, Place, Wanted, parse_place
-from fleetplatform.analytics.export import Choice
+from fleetplatform.analytics.choice import Choice
 from fleetplatform.api.access import ACTING_IN, Context, token_of, viewer
 from fleetplatform.api.live import EVENT_STREAM, OPENED, Patience, Renew, encode_part, events
 from fleetplatform.database.tenancy import Tenant

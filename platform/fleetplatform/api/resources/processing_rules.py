@@ -5,7 +5,7 @@ from uuid import UUID
 from litestar import delete, get, patch, post
 
 from fleetplatform.analytics import processed
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics.choice import Span
 from fleetplatform.api.access import Context
 from fleetplatform.api.paging import page_of
 from fleetplatform.api.parameters import Since, Until

@@ -7,7 +7,7 @@ from litestar import get
 from litestar.params import Parameter
 
 from fleetplatform.analytics import quality
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics.choice import Span
 from fleetplatform.api.access import Context
 from fleetplatform.api.parameters import Since, Until
 from fleetplatform.database.tenancy import Tenant

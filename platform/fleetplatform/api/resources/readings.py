@@ -8,7 +8,7 @@ from litestar.params import Parameter
 
 from fleetplatform.analytics import anomalies, series
 from fleetplatform.analytics.anomalies import Choice, code_of
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics.choice import Span
 from fleetplatform.api.access import Context
 from fleetplatform.api.parameters import Since, Until
 from fleetplatform.database.tenancy import Tenant
@@ -44,7 +44,9 @@ async def read_series(
     points: Annotated[int, Parameter(ge=3, le=POINTS_MAX)] = POINTS,
 ) -> Series:
     """Some readings of a span, chosen so that a line through them looks like one through all."""
-    return await series.read(context.pool, tenant, sensor_id, Span(since_us, until_us), points)
+    span = Span(since_us, until_us)
+    folder = context.archive.folder
+    return await series.read(context.pool, tenant, sensor_id, span, points, folder)
 
 
 @get("/v1/sensors/{sensor_id:uuid}/buckets")

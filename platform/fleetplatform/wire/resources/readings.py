@@ -20,12 +20,14 @@ class LastReading(Reply, frozen=True, kw_only=True):
 class Series(Reply, frozen=True, kw_only=True):
     """GET /v1/sensors/{sensor_id}/series: as many points as were asked for at most.
 
-    `readings`: how many there are in the span, of which these points were chosen.
+    `readings`: how many there are in the span, of which these points were chosen; so many of them
+    are `archived`.
     """
 
     sensor_id: UUID
     unit: str
     readings: int
+    archived: int
     t_us: tuple[int, ...]
     values: tuple[float, ...]
 

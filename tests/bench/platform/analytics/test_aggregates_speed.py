@@ -10,7 +10,7 @@ import pytest
 from fleetplatform.admin import prepare_database
 from fleetplatform.analytics import aggregates
 from fleetplatform.analytics.aggregates import By, Choice
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics.choice import Span
 from fleetplatform.database.pool import open_pool
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.settings import PlatformSettings

@@ -9,8 +9,8 @@ import pyarrow.parquet
 import pytest
 
 from fleetplatform.analytics import export
-from fleetplatform.analytics.export import Choice
-from fleetplatform.analytics.series import Span
+from fleetplatform.analytics.archived import Archived
+from fleetplatform.analytics.choice import Choice, Span
 from fleetplatform.database.pool import open_pool
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.wire.clock import wall_now_us
@@ -26,6 +26,8 @@ DEVICES = (
     ),
     NewDevice(serial_number="b", device_type="thermometer"),
 )
+
+NOTHING = Archived((), None)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ async def test_any_number_of_batches_has_every_reading_once(
     )
     try:
         member = Tenant(tenant.organization_id)
-        found = [b async for b in export.batches(pool, member, span, Choice())]
+        found = [b async for b in export.batches(pool, member, span, Choice(), NOTHING)]
     finally:
         await pool.close()
     assert {batch.num_rows for batch in found[:-1]} == {7}

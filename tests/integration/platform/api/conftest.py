@@ -58,6 +58,10 @@ where c.contype = 'p' and c.connamespace = 'iot'::regnamespace and (
     select array_agg(attname::text order by attname) from pg_attribute
     where attrelid = c.conrelid and attnum = any (c.conkey)
 ) = (select array_agg(n order by n) from unnest(array['organization_id', $1]) as n)
+and not exists (  -- a row about a row of another table
+    select from pg_constraint as f
+    where f.conrelid = c.conrelid and f.contype = 'f' and f.conkey = c.conkey
+)
 or c.contype = 'p' and $1 = 'organization_id' and c.conrelid = 'iot.organizations'::regclass
 """
 REFERENCED = """

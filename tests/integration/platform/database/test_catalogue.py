@@ -7,6 +7,7 @@ OURS = ("iot", "iot_private")
 NOT_TENANT_TABLES = {
     "platform_clock", "storage_layout", "device_types", "device_type_versions",
     "detector_checkpoints", "rollup_progress", "rollup_choice", "key_rotations",
+    "retired_partitions", "retention_surveys",
 }
 
 
@@ -251,11 +252,13 @@ async def test_tables_of_devices_are_limited_to_shared_groups(owner: asyncpg.Con
 
 NOT_AUDITED = {
     "alert_events": "is itself a record of what happened",
+    "archive_manifests": "what the worker does, step by step",
     "alerts": "raised and cleared by readings; each step is an alert event",
     "audit_log": "is the audit",
     "device_contacts": "noted by ingest",
     "device_locations": "is itself a history, with who told it",
     "device_places": "follow from the history of locations",
+    "expired_readings": "counted by the worker",
     "geofence_events": "is itself a record of what happened",
     "geofence_presences": "follow from the history of locations",
     "idempotency_keys": "requests and their answers, kept for a day",

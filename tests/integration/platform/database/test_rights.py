@@ -124,6 +124,7 @@ MAY_DELETE = {
     "iot_api user_group_members", "iot_api user_groups", "iot_worker rollup_hours",
     "iot_ingest seasonal_hours", "iot_ingest seasonal_profiles", "iot_worker idempotency_keys",
     "iot_worker sensor_hourly_aggregates",
+    "iot_api data_retention_policies",
 }  # fmt: skip
 """Ties, groups, answers kept for a while and a detector's state may go; what happened, and who
 exists, stays.

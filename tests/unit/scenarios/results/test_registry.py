@@ -39,7 +39,6 @@ def test_an_unknown_metric_is_refused_with_the_nearest_one() -> None:
         "latency_ms.command.p99",
         "latency_ms.notification.p50",
         "verification.rollout.converged",
-        "load.expired",
     ],
 )
 def test_what_no_run_can_fill_yet_is_no_metric(name: str) -> None:
