@@ -241,11 +241,30 @@ def eventually() -> Eventually:
     return wait
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 async def service_of(
+    lasting_service_of: Callable[..., Awaitable[Service]],
+) -> AsyncIterator[Callable[..., Awaitable[Service]]]:
+    """Make a service on a database; it ends with the test.
+
+    Left alone it would look for its database, busily, until the session ends.
+    """
+    made: list[Service] = []
+
+    async def make(*place: Any, **settings: Any) -> Service:
+        made.append(await lasting_service_of(*place, **settings))
+        return made[-1]
+
+    yield make
+    for service in made:
+        await service.kill()
+
+
+@pytest.fixture(scope="session")
+async def lasting_service_of(
     session_folder: Path, make_settings: Groups
 ) -> AsyncIterator[Callable[..., Awaitable[Service]]]:
-    """Make a service on a database; every one that still runs is killed at the end."""
+    """The same for services that several tests share."""
     folder = session_folder / "services"
     folder.mkdir(exist_ok=True)
     made: list[Service] = []
@@ -324,14 +343,14 @@ async def owner_of(
 @pytest.fixture(scope="session")
 async def platform(
     postgres: PostgresServer,
-    service_of: Callable[..., Awaitable[Service]],
+    lasting_service_of: Callable[..., Awaitable[Service]],
     specification: Callable[[str], DeviceTypeSpecification],
 ) -> AsyncIterator[Service]:
     """A service that tests share; each makes an organization of its own."""
     name = f"platform_{uuid.uuid4().hex[:12]}"
     conn = await asyncpg.connect(postgres.url())
     await conn.execute(f'create database "{name}" template template0')
-    service = await (await service_of(postgres.url(name))).start()
+    service = await (await lasting_service_of(postgres.url(name))).start()
     async with service.operator() as operator:
         for kind in DEVICE_TYPES:
             await operator.put_device_type(specification(kind))

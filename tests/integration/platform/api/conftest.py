@@ -254,12 +254,12 @@ ALIASES = {"subject": "device_id", "group": "group_id", "gateway": "device_id"}
 
 
 @pytest.fixture(scope="session")
-async def everything(postgres, service_of, specification) -> AsyncIterator[Everything]:
+async def everything(postgres, lasting_service_of, specification) -> AsyncIterator[Everything]:
     """Ten tenants with some of everything."""
     name = f"everything_{uuid.uuid4().hex[:12]}"
     root = await asyncpg.connect(postgres.url())
     await root.execute(f'create database "{name}" template template0')
-    service = await (await service_of(postgres.url(name))).start()
+    service = await (await lasting_service_of(postgres.url(name))).start()
     owner = await asyncpg.connect(postgres.url(name))
     async with service.operator() as operator:
         for kind in ("thermometer", "climate_v2", "gateway"):
