@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from fleetplatform.analytics.choice import EARLIEST_US, LATEST_US, Choice
+from fleetplatform.analytics.series import readable_sensor
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
 from fleetplatform.database.tenancy import Tenant, transaction
@@ -83,9 +84,14 @@ class Follower:
         self._is_behind = False
 
     async def check(self, tenant: Tenant) -> None:
-        """Raise NotFoundError where a sensor, device or group is asked for that is not seen."""
+        """Raise NotFoundError where a sensor, device or group is asked for that is not seen.
+
+        And ForbiddenError for a sensitive sensor.
+        """
         choice = self._wanted.choice
         async with transaction(self._pool, tenant) as conn:
+            if choice.sensor_id is not None:
+                await readable_sensor(conn, choice.sensor_id)
             found = await _queries.all_seen(
                 conn, sensor_id=choice.sensor_id, device_id=choice.device_id,
                 group_id=choice.group_id,

@@ -93,6 +93,19 @@ async def test_an_administrator_reads_and_nobody_else(
     assert "sensitive readings read" in platform.log
 
 
+async def test_sensitive_readings_are_not_followed(platform: Any, door: Any) -> None:
+    tenant, now = await _tenant(platform, door), await _now_us(platform)
+    bearer = {"Authorization": f"Bearer {tenant.api_key}"}
+    path = "/v1/readings/live"
+    start = (await platform.request("GET", path, bearer, b"")).body["next"]
+    assert (await _post(platform, tenant, now, SECRET))["accepted"] == 2
+    followed = await platform.request("GET", f"{path}?after={start}", bearer, b"")
+    assert [one["value"] for one in followed.body["readings"]] == [3.0]
+    asked = f"{path}?sensor_id={tenant.sensor('door')}"
+    refused = await platform.request("GET", asked, bearer, b"")
+    assert (refused.status, refused.body["code"]) == (403, "sensitive_sensor")
+
+
 async def test_a_reading_that_was_changed_is_a_conflict(
     platform: Any, platform_rows: asyncpg.Connection, door: Any
 ) -> None:
