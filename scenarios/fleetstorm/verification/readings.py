@@ -154,9 +154,8 @@ class _Count:
         """The sensors whose rows are not what the books say at first sight."""
         expired = self.expired
         same = self._rows + expired.counts == self.ledger.acknowledged
-        same &= ~expired.is_hashed | (
-            self._hash + expired.hashes == self.ledger.acknowledged_hash
-        )
+        same &= expired.is_hashed
+        same &= self._hash + expired.hashes == self.ledger.acknowledged_hash
         return np.flatnonzero(~same).astype(np.int64)
 
     def _add_strangers(self, rows: StoredRows, at: NDArray[np.intp]) -> None:

@@ -7,6 +7,7 @@ scores BYTE_STREAM_SPLIT; all of it zstd. docs/retention.md has the columns and 
 
 import hashlib
 import os
+import secrets
 from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
@@ -56,7 +57,9 @@ Metadata = dict[tuple[UUID, int], str]
 def path_of(manifest: Any) -> str:
     """Where the file of a manifest lies in the archive's folder."""
     month = manifest["span_from"].astimezone(UTC).strftime("%Y-%m")
-    name = f"{manifest['organization_id']}_{manifest['manifest_id']}.parquet"
+    # An attempt that was given up must not write into the file of the next one.
+    attempt = secrets.token_hex(4)
+    name = f"{manifest['organization_id']}_{manifest['manifest_id']}_{attempt}.parquet"
     return f"type={manifest['sensor_type']}/month={month}/{name}"
 
 

@@ -95,6 +95,16 @@ select iot.retire_partition(:relation, :span_from, :span_to);
 -- What was taken out and has no manifests yet.
 select relation, span_from, span_to from iot.retired_partitions where not surveyed;
 
+-- name: raise_floor(organization_id, sensor_type, sensors, before)$
+-- Hours before it are not made anew from what is left; false: some are to be made yet.
+select iot.raise_rollup_floor(
+    :organization_id, :sensor_type::smallint, :sensors::uuid[], :before
+);
+
+-- name: put_back(relation, organization_id, sensor_type, sensors)$
+-- What is not due after all is in sensor_data again.
+select iot.put_back(:relation, :organization_id, :sensor_type::smallint, :sensors::uuid[]);
+
 -- name: set_surveyed(relation)!
 -- Its manifests are planned.
 update iot.retired_partitions set surveyed = true where relation = :relation;
@@ -189,7 +199,8 @@ select iot.drop_empty_spans(:before);
 select file from iot.archive_manifests
 where organization_id = :organization_id and sensor_type = :sensor_type::smallint
   and span_from < :span_to and span_to > :span_from and manifest_id <> :manifest_id
-  and action = 'archive' and manifest_state = 'dropped';
+  and action = 'archive'
+  and (manifest_state = 'dropped' or manifest_state = 'verified' and relation <> 'sensor_data');
 
 -- name: lock_retention()$
 -- Whether this session is the one that keeps readings in order; until it ends.

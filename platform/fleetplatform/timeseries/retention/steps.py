@@ -134,6 +134,8 @@ class Steps:
         """Have the table without what the verified file holds, and nothing else."""
         try:
             async with self._conn.transaction():
+                if not await self._has_hours(manifest):
+                    return True
                 taken = await rows.read(self._conn, _queries.take.sql, manifest["manifest_id"])
                 rest, known = await self._without_known(manifest, taken)
                 if (len(rest), digest.sums(rest)[1], known) != (
@@ -154,12 +156,25 @@ class Steps:
     async def _delete(self, manifest: Manifest) -> None:
         """Count what is deleted, in the transaction that deletes it."""
         async with self._conn.transaction():
+            if not await self._has_hours(manifest):
+                return
             taken = await rows.read(self._conn, _queries.take.sql, manifest["manifest_id"])
             await self._expire(manifest, taken)
             self._on_step("deleting")
             await _queries.set_dropped(self._conn, manifest_id=manifest["manifest_id"])
         self._on_step("deleted")
         self._swept.expired += len(taken)
+
+    async def _has_hours(self, manifest: Manifest) -> bool:
+        """Whether the hours of its readings are made, so that they outlive them."""
+        made: bool = await _queries.raise_floor(
+            self._conn,
+            organization_id=manifest["organization_id"],
+            sensor_type=manifest["sensor_type"],
+            sensors=manifest["sensors"],
+            before=manifest["span_to"],
+        )
+        return made
 
     async def drop(self, relation: str) -> None:
         """Drop a retired partition whose files are verified, and count what is deleted of it."""

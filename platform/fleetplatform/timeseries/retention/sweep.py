@@ -4,6 +4,7 @@ A manifest goes planned or detached → written → verified → dropped, and ea
 before the next step begins; whatever a step did before its commit is done again by the next pass.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -69,17 +70,20 @@ class _Sweep:
         ]
         for span in spans:
             # What is planned there already must not be planned twice.
-            if not any(start < span.end and end > span.start for start, end in under_way):
-                await self._begin_one(span, today, before, state["state"])
+            if any(start < span.end and end > span.start for start, end in under_way):
+                continue
+            if not await self._begin_one(span, today, before, state["state"]):
+                # Somebody holds the table for long: do not stop ingest again and again.
+                break
         await _queries.drop_empty_spans(self._conn, before=before)
 
-    async def _begin_one(self, span: Span, today: date, before: datetime, state: str) -> None:
+    async def _begin_one(self, span: Span, today: date, before: datetime, state: str) -> bool:
+        """Plan what is due of a span; false where somebody keeps its table locked."""
         groups = await plan.survey(self._conn, span.relation, span.start, span.end)
         is_over = span.is_partition and span.end <= before
         if is_over and all(group.is_whole(today, span.end) for group in groups):
             self._check_folder(groups)
-            await self._retire(span)
-            return
+            return await self._take_out(span, groups)
         ends = [(group, group.due_until(today, span.end)) for group in groups]
         due = [(group, until) for group, until in ends if until is not None]
         self._check_folder([group for group, _ in due])
@@ -91,15 +95,33 @@ class _Sweep:
             )
             self._on_step("planning")
         self._on_step("planned")
+        return True
 
-    async def _retire(self, span: Span) -> None:
+    async def _take_out(self, span: Span, groups: Sequence[Group]) -> bool:
+        """Detach a partition, once the hours of its readings are made; false as `_begin_one`."""
+        async with self._conn.transaction():
+            for group in groups:
+                if not await _queries.raise_floor(
+                    self._conn,
+                    organization_id=group.organization_id,
+                    sensor_type=group.sensor_type,
+                    sensors=group.sensors,
+                    before=span.end,
+                ):
+                    return True
+            if not await self._retire(span):
+                return False
+        self._on_step("detached")
+        return True
+
+    async def _retire(self, span: Span) -> bool:
         retired = await _queries.retire_partition(
             self._conn, relation=span.relation, span_from=span.start, span_to=span.end
         )
         if retired is None:
             _log.warning("the partition is locked and tried again", partition=span.relation)
-            return
-        self._on_step("detached")
+            return False
+        return True
 
     async def _forget_days(self) -> None:
         """Of which days readings are in the table, where some may have been the last."""
@@ -122,8 +144,7 @@ class _Sweep:
             await _queries.add_manifest(
                 self._conn,
                 organization_id=group.organization_id,
-                # Where its policy went while the partition was taken out, nothing is lost.
-                action=group.action or "archive",
+                action=group.action,
                 state=state,
                 relation=relation,
                 sensor_type=group.sensor_type,
@@ -154,9 +175,17 @@ class _Sweep:
     async def _plan_retired(self) -> None:
         for row in [row async for row in _queries.unsurveyed(self._conn)]:
             relation, span = row["relation"], (row["span_from"], row["span_to"])
+            today = (await _queries.state(self._conn))["today"]
             async with self._conn.transaction():
                 for group in await plan.survey(self._conn, relation, *span):
-                    await self._add(relation, "detached", group, span)
+                    if group.is_whole(today, span[1]):
+                        await self._add(relation, "detached", group, span)
+                        continue
+                    # Came, or was given another policy, while the partition was taken out.
+                    await _queries.put_back(
+                        self._conn, relation=relation, organization_id=group.organization_id,
+                        sensor_type=group.sensor_type, sensors=group.sensors,
+                    )  # fmt: skip
                 await _queries.set_surveyed(self._conn, relation=relation)
                 self._on_step("surveying")
             self._on_step("surveyed")

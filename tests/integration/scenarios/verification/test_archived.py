@@ -50,7 +50,7 @@ async def _verify(case: Any, folder: Path | None = None) -> ReadingsVerdict:
 
 
 async def test_the_books_close_over_archive_and_what_was_deleted(gone: Any) -> None:
-    assert await _verify(gone) == ReadingsVerdict(archived=5400, expired=600)
+    assert await _verify(gone) == ReadingsVerdict(archived=5400, expired=600, stray=0)
     assert gone.asked == []
 
 

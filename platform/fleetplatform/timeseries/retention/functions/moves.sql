@@ -54,6 +54,38 @@ comment on function iot.retire_partition(text, timestamptz, timestamptz) is
     ' table locked.';
 grant execute on function iot.retire_partition(text, timestamptz, timestamptz) to iot_worker;
 
+create or replace function iot.put_back(
+    retired text, organization uuid, type_code smallint, chosen uuid[]
+) returns bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    columns text;
+    moved bigint;
+begin
+    perform from iot.retired_partitions where relation = retired and not surveyed for update;
+    if not found then
+        raise exception '% is no retired partition without manifests', retired;
+    end if;
+    select string_agg(quote_ident(attname), ', ') into columns
+    from pg_attribute
+    where attrelid = format('iot.%I', retired)::regclass and attnum > 0 and not attisdropped
+      and attgenerated = '';
+    execute format(
+        'with moved as (delete from iot.%1$I where organization_id = $1 and sensor_type = $2'
+        ' and ($3 is null or sensor_id = any ($3)) returning %2$s)'
+        ' insert into iot.sensor_data (%2$s) select %2$s from moved on conflict do nothing',
+        retired, columns
+    ) using organization, type_code, chosen;
+    get diagnostics moved = row_count;
+    return moved;
+end
+$$;
+comment on function iot.put_back(text, uuid, smallint, uuid[]) is
+    'Put readings of a retired partition back into sensor_data: they are not due.';
+grant execute on function iot.put_back(text, uuid, smallint, uuid[]) to iot_worker;
+
 create or replace function iot.drop_retired(
     retired text, out file_count bigint, out reading_count bigint
 )
@@ -122,6 +154,16 @@ begin
       and d.sensor_type = m.sensor_type
       and (m.sensors is null or d.sensor_id = any (m.sensors))
       and (m.action = 'delete' or d.value_encrypted is null)
+      -- What was planned is deleted only if it is still due: policies, and what came since.
+      and (m.action = 'archive' or d.sensor_id in (
+          select r.sensor_id from iot_private.retention_of_sensors() as r
+          where r.action = 'delete'
+            and m.span_to <= date_trunc('day', iot.now(), 'UTC') - make_interval(days => r.keep_days)
+      ) and not exists (
+          select from iot.archive_manifests as p
+          where p.organization_id = m.organization_id and p.sensor_type = m.sensor_type
+            and p.pinned_until > iot.now() and p.span_from < m.span_to and p.span_to > m.span_from
+      ))
     returning
         d.sensor_id, d.device_id, d.measurement_timestamp, d.received_at,
         coalesce(d.measurement_value, 'NaN'), coalesce(d.raw_value, 'NaN'),
