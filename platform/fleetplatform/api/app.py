@@ -11,6 +11,7 @@ from fleetplatform.api.access import Context, provide_principal, provide_tenant
 from fleetplatform.api.document import find_handlers
 from fleetplatform.api.etag import provide_expected, tag
 from fleetplatform.api.idempotency import Idempotency
+from fleetplatform.api.live import UNREACHABLE
 from fleetplatform.errors import RequestError
 from fleetplatform.wire.problems import CODES, MEDIA_TYPE, Problem
 
@@ -22,15 +23,6 @@ _CODES = {
     500: ("internal", 500),
 }  # fmt: skip
 _RETRY_AFTER_S = "1"
-_UNREACHABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-)
 
 
 def make_app(context: Context, body_size_max: int) -> Litestar:
@@ -101,7 +93,7 @@ def _fail(request: Request, error: Exception) -> Response[bytes]:  # type: ignor
     if isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError):
         detail = "a text or number in the body cannot be stored"
         return _reply(Problem("invalid", "The request cannot be done", 422, detail))
-    if isinstance(error, _UNREACHABLE):
+    if isinstance(error, UNREACHABLE):
         detail = "the database does not answer; send again later"
         problem = Problem("unavailable", "The platform cannot answer now", 503, detail)
         return _reply(problem, {"Retry-After": _RETRY_AFTER_S})

@@ -12,6 +12,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import asyncpg
 import msgspec
 import structlog
 from litestar.exceptions import HTTPException
@@ -29,6 +30,16 @@ REST = 9.0
 """A stream rests so many times as long as its last question took."""
 
 EVENT_STREAM = "text/event-stream"
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+)
+"""What a database raises that is not there, or gave somebody else way."""
 OPENED = "fleetstorm.opened"
 """Member of a request's scope: the streams that were begun for it."""
 
@@ -38,10 +49,14 @@ Renew = Callable[[], Awaitable[Tenant]]
 
 @dataclass(slots=True)
 class Streams:
-    """Who follows readings in this process; `close` ends them all."""
+    """Who follows readings in this process; `close` ends them all.
+
+    settled_s: a batch that was begun so long ago is committed, or given up (wall clock).
+    """
 
     settings: LiveSettings
     clock: PlatformClock
+    settled_s: float
     count: int = 0
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -53,8 +68,8 @@ class Streams:
                 code="too_many_streams",
             )
 
-    async def parts(self, follower: Follower, renew: Renew) -> AsyncGenerator[LiveReadings | None]:
-        """Parts that hold something, and None where the reader should hear that it is there.
+    async def parts(self, follower: Follower, renew: Renew) -> AsyncGenerator[LiveReadings]:
+        """Parts: an empty one to begin with, and where the reader should hear that it is there.
 
         Ends when the process closes, and with what `renew` and `ensure_place` raise.
         """
@@ -71,7 +86,8 @@ class Streams:
         """End every stream after what it is sending."""
         self._closing.set()
 
-    async def _parts(self, follower: Follower, renew: Renew) -> AsyncGenerator[LiveReadings | None]:
+    async def _parts(self, follower: Follower, renew: Renew) -> AsyncGenerator[LiveReadings]:
+        yield LiveReadings(readings=(), missed=None, next=str(follower.place))
         tenant, renewed_s, told_s = await renew(), time.monotonic(), time.monotonic()
         while not self._closing.is_set():
             began_s = time.monotonic()
@@ -79,29 +95,29 @@ class Streams:
                 tenant, renewed_s = await renew(), began_s
             part = await follower.next(tenant, self.clock.now_us())
             took_s = time.monotonic() - began_s
-            if part.readings or part.missed:
+            is_quiet = not (part.readings or part.missed)
+            if not is_quiet or time.monotonic() - told_s > KEEP_ALIVE_S:
                 yield part
-                told_s = time.monotonic()
-            elif time.monotonic() - told_s > KEEP_ALIVE_S:
-                yield None
                 told_s = time.monotonic()
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(self.settings.interval, REST * took_s)):
                     await self._closing.wait()
 
 
-async def events(parts: AsyncGenerator[LiveReadings | None]) -> AsyncGenerator[bytes]:
+async def events(parts: AsyncGenerator[LiveReadings]) -> AsyncGenerator[bytes]:
     """Parts as Server-Sent Events: `reading` with its id, `missed`, and comments in between.
 
-    The last one, `end`, says why the reader may read no more.
+    Every part ends with the place to go on after. The last event, `end`, says why there is no more.
     """
-    yield b": readings follow\n\n"
     try:
         async with aclosing(parts):
             async for part in parts:
-                yield b": nothing new\n\n" if part is None else b"".join(_events_of(part))
+                yield b"".join(_events_of(part))
     except (RequestError, HTTPException) as error:
         yield b"event: end\ndata: %s\n\n" % str(error).encode()
+    except UNREACHABLE as error:
+        _log.warning("a stream ends without its database", error=repr(error))
+        yield b"event: end\ndata: the database does not answer; come again later\n\n"
 
 
 def _events_of(part: LiveReadings) -> list[bytes]:
@@ -113,8 +129,8 @@ def _events_of(part: LiveReadings) -> list[bytes]:
         b"id: %s\nevent: reading\ndata: %s\n\n" % (one.id.encode(), encode(one))
         for one in part.readings
     ]
-    if not part.readings:
-        found.append(b"id: %s\ndata:\n\n" % part.next.encode())
+    # An id without data is kept by the client, and tells nobody anything.
+    found.append(b": so far\nid: %s\n\n" % part.next.encode())
     return found
 
 
@@ -159,7 +175,6 @@ class Patience:
                 await one.aclose()
 
 
-def encode_part(part: LiveReadings | None) -> str:
-    """A part as a WebSocket's message; an empty object says that the stream is there."""
-    found: Any = {} if part is None else part
-    return msgspec.json.encode(found).decode()
+def encode_part(part: LiveReadings) -> str:
+    """A part as a WebSocket's message."""
+    return msgspec.json.encode(part).decode()

@@ -201,6 +201,8 @@ class Batcher:
         async with asyncio.timeout(self._limits.load_timeout):
             await self._advance_clock()
             await self._engine.restore(self._pool, self._received_us)
+        # Building may have taken long, and who follows readings waits no longer than for a commit.
+        self._received_us = max(self._received_us, self._clock())
         async with asyncio.timeout(self._limits.commit_timeout):
             arrivals = gather([one.submission for one in batch], self._received_us)
             codes = judge(

@@ -63,11 +63,12 @@ class Directory:
     infinite: not judged), flat_after_us (the greatest number: not judged); `calibrations` are those
     of all of them. Organizations: organization_rate (readings a second that their devices may send)
     and organization_oldest_us (how old readings may be), both infinite without a quota. `version`
-    grows with every change.
+    grows with every change, `scope_version` with those that rules may speak of other sensors after.
     """
 
     def __init__(self) -> None:
         self.version = 0
+        self.scope_version = 0
         self._seen = 0
         self.alert_rules: tuple[AlertRule, ...] = ()
         self.processing_rules: tuple[ProcessingRule, ...] = ()
@@ -189,6 +190,9 @@ class Directory:
         self._apply_processing_rules(found.processing_rules)
         self._seen = found.revision
         self.version += 1
+        if (found.device_types or found.processing_rules
+                or len(found.devices.high) or len(found.sensors.high)):
+            self.scope_version += 1
 
     def _add_organizations(self, found: changes.Changes) -> None:
         rows = [*found.alert_rules, *found.quotas, *found.processing_rules]

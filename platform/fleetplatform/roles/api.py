@@ -6,6 +6,8 @@ from fleetplatform.api.live import Streams
 from fleetplatform.roles.part import App, Shared
 
 ROLE = "api"
+MARGIN_S = 5.0
+"""A batch that is given up may be committing for so long after that."""
 
 
 class ApiRole:
@@ -13,7 +15,9 @@ class ApiRole:
 
     def __init__(self, shared: Shared) -> None:
         registry = shared.settings.platform.registry
-        self._streams = Streams(shared.settings.platform.live, shared.clock)
+        settings = shared.settings.platform
+        settled_s = settings.ingest.commit_timeout + MARGIN_S
+        self._streams = Streams(settings.live, shared.clock, settled_s)
         context = Context(
             pool=shared.pools[ROLE],
             clock=shared.clock,

@@ -139,10 +139,12 @@ class Books:
     def _observe(self, taken: Columns) -> None:
         """Show the oracle what was acknowledged, by sensor and then by time.
 
-        What is of a backlog comes late, so it moves no alert.
+        What is of a backlog may raise an alert, though late, depending on what it is stored with:
+        from there on nothing is certain of its sensor.
         """
-        if self._rules:
-            taken = taken.where(~is_past(taken.tick))
+        if self._rules and (past := is_past(taken.tick)).any():
+            np.minimum.at(self._unknown_from_us, taken.sensor[past], taken.t_us[past])
+            taken = taken.where(~past)
         if not self._rules or not len(taken.sensor):
             return
         order = np.argsort(taken.sensor, kind="stable")

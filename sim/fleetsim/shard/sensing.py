@@ -101,6 +101,8 @@ class Past:
     def __init__(self, plan: FleetPlan, population: Population, backlog: Backlog) -> None:
         if not 0 <= backlog.order <= ORDER_MAX:
             raise PlanError(f"a timeline holds {ORDER_MAX + 1} entries at most")
+        if (backlog.until_us - backlog.since_us) / 1e6 / backlog.interval >= _TICKS_OF_BACKLOG:
+            raise PlanError("a backlog of more readings than one sensor can have: make it shorter")
         everything = np.ones(len(population.type_names), dtype=np.bool_)
         chosen = choose_share(
             backlog.share, backlog.choice_stream, everything, plan, population

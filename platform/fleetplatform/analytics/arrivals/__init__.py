@@ -20,10 +20,8 @@ from fleetplatform.timeseries.instants import to_datetime, to_us
 from fleetplatform.wire.device_type import SensorType
 from fleetplatform.wire.resources.readings import LiveReading, LiveReadings, Missed
 
-RESUMED_US = 3_600_000_000
-"""Who comes back after longer, in virtual time, begins anew."""
-SET_BACK_US = 1_000_000
-"""A place so far ahead of the clock is from before it was set back."""
+SET_BACK_US = 60_000_000
+"""A place so far ahead of the clock is from before it was set back; for less ingest counts on."""
 
 _FORM = re.compile(r"(\d{1,16})-([0-9a-f]{32})-(\d{1,16})")
 _LAST_ID = UUID(int=(1 << 128) - 1)
@@ -61,10 +59,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """readings: in one part · late_us: of those measured longer before · behind_s: wall clock."""
+    """readings: in one part · late_us: not of those measured longer before they came ·
+    resumed_us: who comes back after longer begins anew · settled_us: what was received longer ago
+    is committed, if it ever will be (virtual time) · behind_s: wall clock.
+    """
 
     readings: int
     late_us: int
+    resumed_us: int
+    settled_us: int
     behind_s: float
 
 
@@ -82,6 +85,12 @@ class Follower:
         self._place = place
         self._level_s = time.monotonic()
         self._is_behind = False
+        self._is_told = True
+
+    @property
+    def place(self) -> Place:
+        """After what it goes on."""
+        return self._place
 
     async def check(self, tenant: Tenant) -> None:
         """Raise NotFoundError where a sensor, device or group is asked for that is not seen.
@@ -114,6 +123,10 @@ class Follower:
         self._is_behind = len(readings) == self._limits.readings
         if not self._is_behind:
             self._level_s = time.monotonic()
+            # Where nothing that is asked for comes, the next look need not begin so far back.
+            settled = Place(now_us - self._limits.settled_us)
+            if settled.received_us > self._place.received_us:
+                self._place = settled
         return LiveReadings(readings=readings, missed=missed, next=str(self._place))
 
     def _is_too_far_behind(self) -> bool:
@@ -122,8 +135,11 @@ class Follower:
 
     def _lost_place(self, now_us: int) -> Missed | None:
         """Begin anew where the place is in the future or too long ago."""
-        at_us = self._place.received_us
-        if now_us - RESUMED_US <= at_us <= now_us + SET_BACK_US:
+        at_us, is_told = self._place.received_us, self._is_told
+        self._is_told = False
+        if at_us <= now_us + SET_BACK_US and (
+            at_us >= now_us - self._limits.resumed_us or not is_told
+        ):
             return None
         self._place = Place(now_us)
         reason = "old" if at_us < now_us else "clock"
@@ -135,7 +151,7 @@ class Follower:
         if not passed["reading_count"]:
             return None
         after_us, until_us = self._place.received_us, to_us(passed["newest"])
-        self._place = Place(until_us)
+        self._place, self._level_s = Place(until_us), time.monotonic()
         return Missed(
             after_us=after_us, until_us=until_us, count=passed["reading_count"], reason="slow"
         )

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Annotated, Any, cast
 from uuid import UUID
 
+import structlog
 from litestar import Request, Response, WebSocket, get, websocket
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, WebSocketDisconnect
@@ -15,14 +16,27 @@ from fleetplatform.analytics.anomalies import code_of
 from fleetplatform.analytics.arrivals import Follower, Limits, Place, Wanted, parse_place
 from fleetplatform.analytics.choice import Choice
 from fleetplatform.api.access import ACTING_IN, Context, token_of, viewer
-from fleetplatform.api.live import EVENT_STREAM, OPENED, Patience, Renew, encode_part, events
+from fleetplatform.api.live import (
+    EVENT_STREAM,
+    OPENED,
+    UNREACHABLE,
+    Patience,
+    Renew,
+    encode_part,
+    events,
+)
 from fleetplatform.database.tenancy import Tenant
 from fleetplatform.errors import RequestError
 from fleetplatform.wire.problems import CODES
 from fleetplatform.wire.resources.readings import LiveReadings
 
+RESUMED_S = 3600.0
+"""Who comes back after longer (wall clock) begins anew."""
 PROTOCOL = "fleetstorm"
 """A WebSocket whose client cannot send headers offers this and `bearer.<token>`."""
+ActingIn = Annotated[UUID | None, HeaderParameter(name=ACTING_IN)]
+
+_log = structlog.get_logger()
 REFUSED = 4000
 """A WebSocket that is refused is closed with this and the status that a request would have."""
 
@@ -52,7 +66,14 @@ def provide_follower(
 ) -> Follower:
     """From where and how; without a place from now on."""
     settings = context.streams.settings
-    limits = Limits(settings.readings, round(settings.late * 1e6), settings.behind)
+    speed = max(1.0, context.clock.law.speed)
+    limits = Limits(
+        readings=settings.readings,
+        late_us=round(settings.late * 1e6),
+        resumed_us=round(RESUMED_S * 1e6 * speed),
+        settled_us=round(context.streams.settled_s * 1e6 * speed),
+        behind_s=settings.behind,
+    )
     told = last_event_id or after
     place = parse_place(told) if told else Place(context.clock.now_us())
     return Follower(context.pool, wanted, limits, place)
@@ -84,8 +105,8 @@ async def follow_readings(
     if EVENT_STREAM not in request.headers.get("accept", ""):
         return Response(await follower.next(tenant, context.clock.now_us()))
     streams = context.streams
-    acting_in = request.headers.get(ACTING_IN)
-    renew = _renewal(context, token_of(request), acting_in)
+    said = request.headers.get(ACTING_IN)
+    renew = _renewal(context, token_of(request), UUID(said) if said else None)
     streams.ensure_place()
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     found = events(streams.parts(follower, renew))
@@ -99,13 +120,14 @@ async def follow_readings_by_websocket(
     socket: WebSocket,  # type: ignore[type-arg]
     context: Context,
     follower: Follower,
+    acting_in: ActingIn = None,
 ) -> None:
-    """The same as messages: a LiveReadings each, or an empty object where nothing is new."""
+    """The same as messages, a LiveReadings each."""
     offered = _offered(socket)
     token = next((one[7:] for one in offered if one.startswith("bearer.")), None)
     await socket.accept(subprotocols=PROTOCOL if PROTOCOL in offered else None)
     try:
-        renew = _renewal(context, token or token_of(socket), socket.headers.get(ACTING_IN))
+        renew = _renewal(context, token or token_of(socket), acting_in)
         await follower.check(await renew())
         context.streams.ensure_place()
         await _send(socket, context, follower, renew)
@@ -113,6 +135,9 @@ async def follow_readings_by_websocket(
         await socket.close(REFUSED + CODES[error.code].status, error.code)
     except HTTPException as error:
         await socket.close(REFUSED + error.status_code, error.detail[:100])
+    except UNREACHABLE as error:
+        _log.warning("a stream ends without its database", error=repr(error))
+        await socket.close(REFUSED + 503, "the database does not answer")
     else:
         await socket.close(1001, "the platform is shutting down")
 
@@ -161,9 +186,9 @@ def _offered(socket: WebSocket) -> list[str]:  # type: ignore[type-arg]
     return [one.strip() for one in said.split(",") if one.strip()]
 
 
-def _renewal(context: Context, token: str, acting_in: str | None) -> Renew:
+def _renewal(context: Context, token: str, acting_in: UUID | None) -> Renew:
     async def renew() -> Tenant:
-        return await viewer(context, token, UUID(acting_in) if acting_in else None)
+        return await viewer(context, token, acting_in)
 
     return renew
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fleetplatform.alerting.life import sensor_id
 from fleetplatform.database.pool import Connection, Pool
 from fleetplatform.database.queries import load
-from fleetplatform.ingest import continuation
+from fleetplatform.ingest import checkpoint, continuation
 from fleetplatform.ingest.engines import Stored, by_sensor_and_time
 from fleetplatform.ingest.rules import Processed, RuleStage
 from fleetplatform.ingest.submission import Arrivals
@@ -49,11 +49,14 @@ class RowEngine:
 
     async def load(self, pool: Pool, now_us: int) -> None:
         """Build what processing rules remember."""
-        await self._rules.load(pool, now_us)
+        async with pool.acquire() as conn, conn.transaction():
+            await checkpoint.hold_lane(conn)
+            await self._rules.load(pool, now_us)
 
     async def restore(self, pool: Pool, now_us: int) -> None:
         """Build it anew after a batch of which it is not known whether it was stored."""
-        await self._rules.restore(pool, now_us)
+        if self._rules.in_doubt:
+            await self.load(pool, now_us)
 
     async def checkpoint(self, pool: Pool) -> None:
         """There is no state to write down."""
@@ -97,6 +100,7 @@ class RowEngine:
         for attempt in range(TRIES_MAX):
             try:
                 async with pool.acquire() as conn, conn.transaction():
+                    await checkpoint.hold_lane(conn)
                     found = _queries.process(
                         conn,
                         sensors=sensors,

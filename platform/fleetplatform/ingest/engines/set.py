@@ -53,11 +53,14 @@ class SetEngine:
 
     async def load(self, pool: Pool, now_us: int) -> None:
         """Build what processing rules remember."""
-        await self._rules.load(pool, now_us)
+        async with pool.acquire() as conn, conn.transaction():
+            await checkpoint.hold_lane(conn)
+            await self._rules.load(pool, now_us)
 
     async def restore(self, pool: Pool, now_us: int) -> None:
         """Build it anew after a batch of which it is not known whether it was stored."""
-        await self._rules.restore(pool, now_us)
+        if self._rules.in_doubt:
+            await self.load(pool, now_us)
 
     async def checkpoint(self, pool: Pool) -> None:
         """There is no state to write down."""

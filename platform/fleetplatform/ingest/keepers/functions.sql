@@ -49,7 +49,7 @@ begin
       -- A late reading is judged by no detector, nor is one that is encrypted.
       and d.data_quality & 16 = 0
       and d.measurement_value is not null
-    order by d.received_at;
+    order by d.received_at, d.measurement_timestamp;
 end
 $$;
 comment on function iot.readings_since(timestamptz, timestamptz) is

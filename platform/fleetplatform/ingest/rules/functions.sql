@@ -72,10 +72,12 @@ as $$
     from (
         select s.place::integer - 1 as place, d.measured, d.value
         from unnest(sensors) with ordinality as s (sensor_id, place)
+        join iot.sensors as o using (sensor_id)
         cross join lateral (
             select n.measurement_timestamp as measured
             from iot.sensor_data as n
             where n.sensor_id = s.sensor_id
+              and n.sensor_type = o.sensor_type
               and n.measurement_timestamp >= since
               -- A late reading moves nothing.
               and n.data_quality & 16 = 0
@@ -86,7 +88,8 @@ as $$
             select d.measurement_timestamp as measured, d.measurement_value as value
             from iot.sensor_data as d
             where d.sensor_id = s.sensor_id
-              and d.measurement_timestamp >= since
+              and d.sensor_type = o.sensor_type
+              and d.measurement_timestamp >= since - look_back
               and d.measurement_timestamp >= newest.measured - look_back
               and d.data_quality & 16 = 0
               and d.measurement_value is not null
@@ -132,7 +135,7 @@ as $$
             from iot.processed_data as p
             where p.organization_id = o.organization_id
               and p.sensor_id = s.sensor_id
-              and p.measurement_timestamp >= since
+              and p.measurement_timestamp >= since - look_back
               and p.measurement_timestamp >= newest.measured - look_back
               and p.processing_rule_id = rule
               and p.flag & 9 = 0

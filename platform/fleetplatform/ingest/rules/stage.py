@@ -59,10 +59,10 @@ class RuleStage:
         if not self.idle:
             await load_states(pool, self._directory, self._plans, now_us)
 
-    async def restore(self, pool: Pool, now_us: int) -> None:
-        """Before a batch: load again if the last one may or may not be stored."""
-        if self._pending is not None:
-            await self.load(pool, now_us)
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the last batch may or may not be stored: then `load` again before the next."""
+        return self._pending is not None
 
     async def write(self, conn: Connection, rows: Rows) -> Processed:
         """Store what rules make of new readings, which are sorted by sensor and time.
@@ -95,9 +95,9 @@ class RuleStage:
 
     def _follow(self) -> None:
         """Compile again if the directory has changed."""
-        if self._version == self._directory.version:
+        if self._version == self._directory.scope_version:
             return
-        self._version = self._directory.version
+        self._version = self._directory.scope_version
         if not self._directory.processing_rules:
             self._plans, self._states = [], {}
             return

@@ -38,27 +38,30 @@ class Joined(NamedTuple):
 
 
 class History:
-    """At most KEPT_MAX readings a sensor (8 KiB), as many columns as the fullest sensor needs."""
+    """At most KEPT_MAX readings a sensor (8 KiB), as many columns as the fullest sensor needs.
+
+    A sensor has a row from its first reading on; row 0 is of those that have none.
+    """
 
     def __init__(self, window_us: int) -> None:
         self._window_us = window_us
-        self._count = np.zeros(0, dtype=np.intp)
-        self._t_us = np.zeros((0, _NARROWEST), dtype=np.int64)
-        self._value = np.zeros((0, _NARROWEST))
+        self._row = np.zeros(0, dtype=np.int32)
+        self._rows = 1
+        self._count = np.zeros(1, dtype=np.intp)
+        self._t_us = np.zeros((1, _NARROWEST), dtype=np.int64)
+        self._value = np.zeros((1, _NARROWEST))
 
     def reserve(self, sensors: int) -> None:
         """Make room for sensors 0 … sensors − 1, and some to come."""
-        missing = sensors - len(self._count)
+        missing = sensors - len(self._row)
         if missing > 0:
-            missing = max(missing, len(self._count) // 4)
-            room = ((0, missing), (0, 0))
-            self._count = np.pad(self._count, room[0])
-            self._t_us, self._value = np.pad(self._t_us, room), np.pad(self._value, room)
+            self._row = np.pad(self._row, (0, max(missing, len(self._row) // 4)))
 
     def join(self, sensor: Sensors, t_us: Times, value: Floats) -> Joined:
         """n readings of sorted sensors with their windows (t − window, t]; moves nothing."""
         sensors, first, new = bounds(sensor)
-        old = self._count[sensors]
+        row = self._row[sensors]
+        old = self._count[row]
         total = old + new
         stop = np.cumsum(total)
         start = stop - total
@@ -66,8 +69,8 @@ class History:
         used = np.arange(self._t_us.shape[1]) < old[:, None]
         before = np.repeat(start, old) + np.nonzero(used)[1]
         all_t, all_values = np.empty(int(total.sum()), dtype=np.int64), np.empty(int(total.sum()))
-        all_t[before], all_t[at] = self._t_us[sensors][used], t_us
-        all_values[before], all_values[at] = self._value[sensors][used], value
+        all_t[before], all_t[at] = self._t_us[row][used], t_us
+        all_values[before], all_values[at] = self._value[row][used], value
         row_start = np.repeat(start, new)
         low = first_after(all_t, row_start, at, t_us - self._window_us)
         cut = low < at - KEPT_MAX + 1
@@ -84,9 +87,22 @@ class History:
         if missing > 0:
             room = ((0, 0), (0, missing))
             self._t_us, self._value = np.pad(self._t_us, room), np.pad(self._value, room)
-        self._count[kept.sensor] = kept.used
-        self._t_us[kept.sensor, :width] = kept.t_us
-        self._value[kept.sensor, :width] = kept.value
+        row = self._rows_of(kept.sensor)
+        self._count[row] = kept.used
+        self._t_us[row, :width] = kept.t_us
+        self._value[row, :width] = kept.value
+
+    def _rows_of(self, sensor: Sensors) -> NDArray[np.int32]:
+        """The rows of some sensors, each once; new ones get theirs."""
+        new = sensor[self._row[sensor] == 0]
+        self._row[new] = np.arange(self._rows, self._rows + len(new))
+        self._rows += len(new)
+        missing = self._rows - len(self._count)
+        if missing > 0:
+            room = ((0, max(missing, len(self._count) // 4)), (0, 0))
+            self._count = np.pad(self._count, room[0])
+            self._t_us, self._value = np.pad(self._t_us, room), np.pad(self._value, room)
+        return self._row[sensor]
 
 
 def _rows(

@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def orders(self, moment: Moment) -> list[Backlog]:
         """The backlog, of which each shard makes its devices' part."""
-        within_us = round(self.within * 1e6)
+        within_us = max(1, round(self.within * 1e6))
         if moment.at_us + within_us > moment.end_us:
             raise PlanError("within: the load ends before all of it is delivered")
         return [

@@ -137,6 +137,9 @@ class Uncounted:
     def batch_stored(self, *counts: float) -> None:
         """Is not counted."""
 
+    def values_processed(self, values: int, undefined: int) -> None:
+        """Is not counted."""
+
     def readings_refused(self, code: str, count: int) -> None:
         """Is not counted."""
 

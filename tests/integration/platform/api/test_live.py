@@ -92,6 +92,16 @@ async def test_readings_come_in_order_each_once_and_go_on_after_any_of_them(plat
     assert (await part(platform, tenant, f"?after={last}")).body["readings"] == []
 
 
+async def test_nothing_is_missed_by_who_comes_back_before_a_first_reading(platform):
+    tenant = await platform.tenant(STATION)
+    async with following(platform, tenant.api_key) as events:
+        _, place, _ = await events.next("message")
+    times = await send(platform, tenant, 3)
+    async with following(platform, tenant.api_key, Last_Event_ID=place) as events:
+        found = [await events.next("reading") for _ in range(3)]
+    assert [data["t_us"] for _, _, data in found] == times
+
+
 async def test_only_what_is_asked_for_comes(platform):
     tenant, other = await platform.tenant(STATION), await platform.tenant(STATION)
     await send(platform, tenant, 1)
@@ -128,7 +138,7 @@ async def test_whoever_comes_back_after_long_is_told(platform):
     old_us = wall_now_us() - 7_200_000_000
     body = (await part(platform, tenant, f"?after={old_us}-{'0' * 32}-0")).body
     assert (body["missed"]["after_us"], body["missed"]["reason"]) == (old_us, "old")
-    later = f"{wall_now_us() + 60_000_000}-{'0' * 32}-0"
+    later = f"{wall_now_us() + 120_000_000}-{'0' * 32}-0"
     body = (await part(platform, tenant, f"?after={later}")).body
     assert body["missed"]["reason"] == "clock"
 
@@ -143,13 +153,14 @@ async def test_a_websocket_follows_too(platform):
             await asyncio.sleep(0)
             start = (await part(platform, tenant, "")).body["next"]
             times = await send(platform, tenant, 3)
-            found = json.loads(await opened.recv())
+            found = await _some(opened)
         assert [one["t_us"] for one in found["readings"]] == times
         after = f"{url}?after={start}"
         async with websockets.connect(after, **how) as opened, asyncio.timeout(DEADLINE_S):
-            assert json.loads(await opened.recv()) == found
+            assert await _some(opened) == found
     foreign = f"{url}?sensor_id={tenant.devices['s'].device_id}"
     for where, how, code in (
+        (f"{url}?sensor_type=temperature", {"additional_headers": {"Authorization": "x"}}, 4401),
         (url, {"additional_headers": {"Authorization": "Bearer x"}}, 4401),
         (url, {}, 4401),
         (foreign, {"additional_headers": bearer}, 4404),
@@ -159,6 +170,13 @@ async def test_a_websocket_follows_too(platform):
                 await opened.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == code
+
+
+async def _some(opened: Any) -> Any:
+    """The next message that holds readings."""
+    while not (part := json.loads(await opened.recv()))["readings"]:
+        assert part["next"]
+    return part
 
 
 @pytest.fixture
