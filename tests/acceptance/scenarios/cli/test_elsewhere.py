@@ -26,6 +26,7 @@ def web_server() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.campaign
 def test_a_ray_that_does_not_answer_is_one_sentence(fleetstorm: Fleetstorm) -> None:
     port = pick_free_port()
     ended = fleetstorm("run", *SHORT, f"ray.address=127.0.0.1:{port}")

@@ -105,6 +105,7 @@ async def test_no_value_is_or_holds_a_token(dump) -> None:
     assert [token for token in given if token.encode() in everything] == []
 
 
+@pytest.mark.campaign
 async def test_no_value_that_looks_like_a_token_is_accepted_as_one(everything, dump) -> None:
     await _try(everything, sorted(_sendable(dump[1]), key=_is_plain)[:TRIED_IN_SUITE])
 

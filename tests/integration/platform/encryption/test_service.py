@@ -167,6 +167,7 @@ LOG_EVERYTHING = (
 )  # fmt: skip
 
 
+@pytest.mark.campaign
 async def test_the_worker_rotates_and_a_server_that_logs_everything_logs_no_key(
     database_url: str, service_of: Any, owner_of: Any, door: Any, eventually: Any, postgres: Any
 ) -> None:

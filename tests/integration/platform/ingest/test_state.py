@@ -60,15 +60,13 @@ async def scores(conn, sender: Sender) -> list[tuple[float | None, bool]]:
     return [tuple(row) for row in rows]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("end", "checkpoint_interval"),
     [
-        ("kill", 0.0),
-        pytest.param("terminate", 3600.0, marks=pytest.mark.campaign),
-        pytest.param("kill", 3600.0, marks=pytest.mark.campaign),
-        pytest.param("terminate", 0.0, marks=pytest.mark.campaign),
+        ("kill", 0.0), ("kill", 3600.0), ("terminate", 0.0), ("terminate", 3600.0),
     ],
-)
+)  # fmt: skip
 async def test_scores_after_restarts_are_those_without(
     start_service, service_of, database_url, owner_of, end, checkpoint_interval
 ):
