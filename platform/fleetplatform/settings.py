@@ -16,7 +16,7 @@ class DatabaseSettings(Settings, frozen=True, kw_only=True):
     """Where PostgreSQL is and how a process uses it."""
 
     url: str | None
-    connections: Annotated[Count, msgspec.Meta(ge=2)]
+    connections: Count
     statement_timeout: Duration
 
 

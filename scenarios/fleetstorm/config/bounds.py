@@ -11,6 +11,8 @@ from fleetstorm.config.settings import RunConfig
 
 DEVICES_MAX = 10_000_000
 PORT_MAX = 65_535
+CONNECTIONS_MIN = 2
+"""A batch holds one while a partition is made over another."""
 _POSTGRES = "postgresql://"
 
 
@@ -67,6 +69,12 @@ def _platform(config: RunConfig) -> Iterator[Problem]:
     port, url = config.platform.port, config.platform.database.url
     if port > PORT_MAX:
         yield "platform.port", f"{port} is out of range; it must be at most {PORT_MAX}"
+    connections = config.platform.database.connections
+    if connections < CONNECTIONS_MIN:
+        yield (
+            "platform.database.connections",
+            f"{connections} is out of range; it must be at least {CONNECTIONS_MIN}",
+        )
     if url is not None and not url.startswith(_POSTGRES):
         scheme = f"{url.split('://')[0]}://" if "://" in url else "no scheme"
         yield (
